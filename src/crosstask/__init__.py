@@ -1,0 +1,3 @@
+"""Learning across tasks."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,23 @@
+"""Tasks: the three doors by which they come in, the rows sorted by task, and per-task moments."""
+
+from crosstask.tasks._doors import TaskRows, open_fit, open_predict
+from crosstask.tasks._frames import column_names, is_frame, n_rows, pop_column, take_rows
+from crosstask.tasks._ids import TaskIndex, as_task_ids
+from crosstask.tasks._keep import keep_task
+from crosstask.tasks._mixin import TaskMixin, numeric_matrix
+
+__all__ = [
+    "TaskIndex",
+    "TaskMixin",
+    "TaskRows",
+    "as_task_ids",
+    "column_names",
+    "is_frame",
+    "keep_task",
+    "n_rows",
+    "numeric_matrix",
+    "open_fit",
+    "open_predict",
+    "pop_column",
+    "take_rows",
+]

@@ -1,0 +1,325 @@
+"""The three doors by which tasks come in: a column of X, an array beside it, or the columns of a wide Y."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_consistent_length
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
+
+from crosstask.tasks._frames import as_table, n_rows, pop_column, take_rows
+from crosstask.tasks._ids import IntVector, TaskIndex, as_task_ids
+
+Door = Literal["none", "column", "array", "wide"]
+UnseenTask = Literal["error", "mean", "pooled"]
+
+
+@dataclass(frozen=True)
+class TaskRows:
+    """What came through a door: one entry for each observed (row, task) pair.
+
+    Parameters
+    ----------
+    X : table of shape (n_table_rows, n_features)
+        In the caller's make, without the task column.
+    y : ndarray of shape (n_pairs,) or None
+        The target, in the caller's values (class labels are not encoded).
+    codes : ndarray of shape (n_pairs,)
+        Position of the pair's task in ``tasks``; -1 for a task that was not seen in fit.
+    tasks : ndarray of shape (n_tasks,)
+        Sorted task ids.
+    sample_weight : ndarray of shape (n_pairs,) or None
+        None means 1 everywhere.
+    table_row : ndarray of shape (n_pairs,) or None
+        Row of X that belongs to the pair; None means row i belongs to pair i.
+    door : {"none", "column", "array", "wide"}
+        How the tasks were given.
+    """
+
+    X: Any
+    y: NDArray[Any] | None
+    codes: IntVector
+    tasks: NDArray[Any]
+    sample_weight: NDArray[np.float64] | None
+    table_row: IntVector | None
+    door: Door
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of known tasks."""
+        return len(self.tasks)
+
+    @property
+    def task(self) -> NDArray[Any]:
+        """Task id of each pair; only for rows whose tasks are all known."""
+        return self.tasks[self.codes]
+
+    def long(self) -> TaskRows:
+        """Return the same pairs with one row of X for each (a wide Y repeats rows of X)."""
+        if self.table_row is None:
+            return self
+        return replace(self, X=take_rows(self.X, self.table_row), table_row=None)
+
+    def take(self, pairs: NDArray[Any]) -> TaskRows:
+        """Return some of the pairs, in the given order."""
+        rows = np.flatnonzero(pairs) if pairs.dtype == bool else pairs
+        long = self.long()
+        return replace(
+            long,
+            X=take_rows(long.X, rows),
+            y=None if long.y is None else long.y[rows],
+            codes=long.codes[rows],
+            sample_weight=None if long.sample_weight is None else long.sample_weight[rows],
+        )
+
+    def restore(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Lay values of the pairs out as the caller's predict must return them.
+
+        ``(n_pairs, ..)`` stays as it is, except at the wide door, where it becomes ``(n_rows, n_tasks, ..)``.
+        """
+        if self.door != "wide":
+            return values
+        by_task = values.reshape(self.n_tasks, -1, *values.shape[1:])
+        return np.swapaxes(by_task, 0, 1)
+
+
+def open_fit(estimator: Any, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> TaskRows:
+    """Open the one door that the caller used, check what came in, and remember the tasks.
+
+    Sets ``tasks_``, ``door_``, ``n_features_in_`` and ``feature_names_in_`` on the estimator. Rows of weight
+    zero are dropped, so that a weight of k equals k repetitions for every k. Nothing of the caller's is changed.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Its parameter ``task_column`` (name or position, None for none) is read.
+    X : table of shape (n_rows, n_columns)
+        pandas, polars, NumPy, a list of rows, or scipy.sparse.
+    y : array-like of shape (n_rows,) or (n_rows, n_tasks)
+        Two-dimensional: wide target, NaN or None = not observed.
+    task : array-like of shape (n_rows,), optional
+        Task ids.
+    sample_weight : array-like of shape (n_rows,) or, at the wide door, (n_rows, n_tasks), optional
+        Non-negative weights.
+
+    Returns
+    -------
+    TaskRows
+
+    Raises
+    ------
+    ValueError
+        One sentence that says what was given, and what cures it.
+    """
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None: "
+            "pass the column to predict as the second argument of fit."
+        )
+    table = as_table(X)
+    validate_data(estimator, table, skip_check_array=True)
+    if n_rows(table) == 0:
+        raise ValueError("X has no rows (0 sample(s)): pass at least one row a task.")
+    column = getattr(estimator, "task_column", None)
+    targets = np.asarray(y) if not hasattr(y, "to_numpy") else np.asarray(y.to_numpy())
+    check_consistent_length(table, targets)
+    door = _which_door(column, task, targets)
+    classification = is_classification(estimator)
+    if door == "wide":
+        rows = _open_wide(table, y, targets, classification)
+        weight = _weights(sample_weight, table, rows)
+    else:
+        rows = _open_long(table, targets, column, task, door, classification)
+        weight = _weights(sample_weight, table, rows)
+    if weight is not None:
+        kept = np.flatnonzero(weight > 0)
+        rows = replace(rows, sample_weight=weight)
+        if len(kept) < len(weight):
+            rows = _without_empty_tasks(rows, kept)
+    estimator.tasks_ = rows.tasks
+    estimator.door_ = door
+    return rows
+
+
+def open_predict(estimator: Any, X: Any, *, task: Any = None) -> TaskRows:
+    """Open the door at prediction; tasks that were not seen in fit get code -1, or raise under ``"error"``.
+
+    Raises
+    ------
+    ValueError
+        If the model knows several tasks and none was named, if two doors are used, if the columns differ from
+        those of fit, or if ``unseen_task="error"`` and a task is unknown.
+    """
+    check_is_fitted(estimator, "tasks_")
+    table = as_table(X)
+    validate_data(estimator, table, skip_check_array=True, reset=False)
+    if n_rows(table) == 0:
+        raise ValueError("X has no rows (0 sample(s)): there is nothing to predict.")
+    column, tasks, door = getattr(estimator, "task_column", None), estimator.tasks_, estimator.door_
+    n = n_rows(table)
+    if column is not None:
+        if task is not None:
+            raise ValueError(_two_doors(f"task_column={column!r}", "task="))
+        table, values = pop_column(table, column)
+        ids = as_task_ids(values, n, f"column {column!r}")
+        return _known(estimator, table, ids, f"column {column!r}")
+    if task is not None:
+        if door == "none":
+            raise ValueError("the model was fitted without tasks: fit it with task= as well, or drop task= here.")
+        return _known(estimator, table, as_task_ids(task, n, "task="), "task=")
+    if door == "wide":
+        codes = np.repeat(np.arange(len(tasks), dtype=np.intp), n)
+        table_row = np.tile(np.arange(n, dtype=np.intp), len(tasks))
+        return TaskRows(table, None, codes, tasks, None, table_row, "wide")
+    if len(tasks) > 1:
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on {len(tasks)} tasks, and predict was not told which task each "
+            "row belongs to: pass task= to predict, or name the column once with task_column= and keep it in X."
+        )
+    return TaskRows(table, None, np.zeros(n, dtype=np.intp), tasks, None, None, "none")
+
+
+def is_classification(estimator: Any) -> bool:
+    """Tell whether the estimator is a classifier, by its tags."""
+    from sklearn.base import is_classifier
+
+    return bool(is_classifier(estimator))
+
+
+def _which_door(column: Any, task: Any, targets: NDArray[Any]) -> Door:
+    used: list[tuple[Door, str]] = []
+    if column is not None:
+        used.append(("column", f"task_column={column!r}"))
+    if task is not None:
+        used.append(("array", "task="))
+    if targets.ndim == 2 and (targets.shape[1] > 1 or not used):
+        used.append(("wide", f"a wide target with {targets.shape[1]} columns"))
+    if len(used) > 1:
+        raise ValueError(_two_doors(*[name for _, name in used]))
+    return used[0][0] if used else "none"
+
+
+def _two_doors(*names: str) -> str:
+    return f"tasks were given by {' and by '.join(names)} at once: use one of them and drop the other."
+
+
+def _open_long(table: Any, targets: NDArray[Any], column: Any, task: Any, door: Door, classification: bool) -> TaskRows:
+    n = n_rows(table)
+    if door == "column":
+        table, values = pop_column(table, column)
+        where = f"column {column!r}"
+    else:
+        values, where = task, "task="
+    if door == "none":
+        tasks, codes = np.zeros(1, dtype=np.int64), np.zeros(n, dtype=np.intp)
+    else:
+        index, codes = TaskIndex.learn(as_task_ids(values, n, where), where)
+        tasks = index.ids
+    return TaskRows(table, check_target(targets, classification), codes, tasks, None, None, door)
+
+
+def _open_wide(table: Any, y: Any, targets: NDArray[Any], classification: bool) -> TaskRows:
+    observed = ~_missing(targets)
+    names = np.asarray(list(y.columns)) if hasattr(y, "columns") else np.arange(targets.shape[1])
+    empty = [str(name) for name in names[~observed.any(axis=0)]]
+    if empty:
+        raise ValueError(
+            f"the wide target has no observed value in column {', '.join(empty)}: drop the column, "
+            "for there is nothing to learn that task from."
+        )
+    index, position = TaskIndex.learn(as_task_ids(names, len(names), "the wide target"), "the wide target")
+    order = np.argsort(position)
+    codes, table_row = np.nonzero(observed[:, order].T)
+    values = check_target(targets[:, order].T[codes, table_row], classification)
+    return TaskRows(table, values, codes.astype(np.intp), index.ids, None, table_row.astype(np.intp), "wide")
+
+
+def _missing(targets: NDArray[Any]) -> NDArray[np.bool_]:
+    if targets.dtype.kind == "f":
+        return np.isnan(targets)
+    if targets.dtype.kind == "O":
+        return np.vectorize(lambda v: v is None or v != v, otypes=[bool])(targets)
+    return np.zeros(targets.shape, dtype=bool)
+
+
+def check_target(targets: NDArray[Any], classification: bool) -> NDArray[Any]:
+    """Return y as a checked vector: finite floats for regression, class labels for classification.
+
+    Raises
+    ------
+    ValueError
+        If y is missing somewhere, is not finite, or is of the wrong kind.
+    """
+    vector = column_or_1d(targets)
+    missing = _missing(vector)
+    if missing.any():
+        raise ValueError(
+            f"Input y contains NaN: {int(missing.sum())} of {len(vector)} targets are missing (first at row "
+            f"{int(missing.argmax())}); drop these rows, for a row without a target teaches nothing."
+        )
+    if not classification:
+        return check_array(vector, ensure_2d=False, dtype="float64", input_name="y")
+    if vector.dtype.kind == "O":
+        vector = np.array(vector.tolist())
+    check_classification_targets(vector)
+    return vector
+
+
+def _weights(sample_weight: Any, table: Any, rows: TaskRows) -> NDArray[np.float64] | None:
+    if sample_weight is None:
+        return None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    n = n_rows(table)
+    if weight.ndim == 0:
+        weight = np.full(n, float(weight))
+    wide_shape = (n, rows.n_tasks)
+    if weight.ndim == 2 and rows.door == "wide" and weight.shape == wide_shape and rows.table_row is not None:
+        weight = weight[rows.table_row, rows.codes]
+    elif weight.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar; got shape {weight.shape} for {n} rows.")
+    elif len(weight) != n:
+        raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n,)}: give one weight for each row.")
+    elif rows.table_row is not None:
+        weight = weight[rows.table_row]
+    if not np.isfinite(weight).all():
+        raise ValueError("sample_weight holds NaN or infinite values: give finite weights.")
+    if (weight < 0).any():
+        raise ValueError(
+            f"sample_weight has {int((weight < 0).sum())} negative values: weights count repetitions, give 0 or more."
+        )
+    if not weight.any():
+        raise ValueError("sample_weight is zero in every row: give at least one row a positive weight.")
+    return weight
+
+
+def _without_empty_tasks(rows: TaskRows, kept: IntVector) -> TaskRows:
+    """Drop pairs of weight zero, and tasks that lose all their pairs."""
+    table_row = rows.table_row
+    present, codes = np.unique(rows.codes[kept], return_inverse=True)
+    shared = replace(
+        rows,
+        y=None if rows.y is None else rows.y[kept],
+        codes=codes.reshape(-1).astype(np.intp),
+        tasks=rows.tasks[present],
+        sample_weight=None if rows.sample_weight is None else rows.sample_weight[kept],
+    )
+    if table_row is None:
+        return replace(shared, X=take_rows(rows.X, kept))
+    return replace(shared, table_row=table_row[kept])
+
+
+def _known(estimator: Any, table: Any, ids: NDArray[Any], where: str) -> TaskRows:
+    tasks = estimator.tasks_
+    codes = TaskIndex(tasks).encode(ids, where)
+    if getattr(estimator, "unseen_task", "error") == "error" and (codes < 0).any():
+        unknown = np.unique(ids[codes < 0])
+        shown = ", ".join(repr(value.item()) for value in unknown[:5]) + (", .." if len(unknown) > 5 else "")
+        raise ValueError(
+            f"{where} has {len(unknown)} task(s) that fit has not seen ({shown}): fit with rows of them, "
+            "or set unseen_task='mean' or 'pooled' to serve them by what the known tasks share."
+        )
+    return TaskRows(table, None, codes, tasks, None, None, "array")

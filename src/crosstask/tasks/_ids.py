@@ -1,0 +1,181 @@
+"""Task ids: read from any column or array, checked once, encoded as 0 .. n_tasks - 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IntVector = NDArray[np.intp]
+
+
+def as_task_ids(values: Any, n_rows: int, where: str) -> NDArray[Any]:
+    """Return task ids as a one-dimensional array of integers or text.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_rows,)
+        Integers, text, booleans, dates or a categorical column.
+    n_rows : int
+        Number of rows that X has.
+    where : str
+        What the caller named, for the messages: ``"column 'site'"`` or ``"task="``.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        dtype int64 or unicode; whole floats become integers, dates and booleans text.
+
+    Raises
+    ------
+    ValueError
+        If the length differs from X, an id is missing, numbers and text are mixed, or two ids differ only
+        by type, spaces or leading zeros.
+    """
+    if isinstance(values, (list, tuple)):
+        ids = np.empty(len(values), dtype=object)  # np.asarray would turn 17 beside "a" into text unseen
+        ids[:] = values
+    else:
+        ids = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
+    if ids.ndim != 1:
+        raise ValueError(f"{where} must be one-dimensional, one id a row; it has shape {ids.shape}.")
+    if len(ids) != n_rows:
+        raise ValueError(f"{where} has {len(ids)} task ids for {n_rows} rows of X; give one id for each row.")
+    _refuse_missing(ids, where)
+    if ids.dtype.kind == "O":
+        ids = _from_objects(ids, where)
+    if ids.dtype.kind == "f":
+        whole = ids.astype(np.int64)
+        ids = whole if np.array_equal(whole, ids) else ids.astype(str)
+    elif ids.dtype.kind in "iu":
+        ids = ids.astype(np.int64)
+    elif ids.dtype.kind != "U":
+        ids = ids.astype(str)
+    return ids
+
+
+def _refuse_missing(ids: NDArray[Any], where: str) -> None:
+    if ids.dtype.kind in "fcmM":
+        missing = np.isnat(ids) if ids.dtype.kind in "mM" else np.isnan(ids)
+    elif ids.dtype.kind == "O":
+        missing = np.array([_is_missing(value) for value in ids], dtype=bool)
+    elif ids.dtype.kind == "U":
+        missing = np.char.str_len(np.char.strip(ids)) == 0
+    else:
+        return
+    if missing.any():
+        raise ValueError(
+            f"{where} has {int(missing.sum())} missing task ids (first at row {int(missing.argmax())}): "
+            "drop these rows, or give them an id of their own such as 'unknown'."
+        )
+
+
+def _is_missing(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return not value.strip()
+    try:
+        return bool(value != value)  # NaN and NaT differ from themselves
+    except TypeError:  # pandas.NA refuses to be a truth value
+        return True
+
+
+def _from_objects(ids: NDArray[Any], where: str) -> NDArray[Any]:
+    kinds = {"text" if isinstance(value, str) else "number" if _is_number(value) else "other" for value in ids}
+    if kinds == {"number"}:
+        return ids.astype(np.float64)
+    if len(kinds) > 1:
+        first = {kind: next(v for v in ids if _kind(v) == kind) for kind in sorted(kinds)}
+        shown = " and ".join(repr(value) for value in first.values())
+        raise ValueError(
+            f"{where} mixes types ({shown}), so that one task may hide behind two ids: "
+            "convert the whole column first, for example with .astype(str)."
+        )
+    return ids.astype(str)
+
+
+def _kind(value: Any) -> str:
+    return "text" if isinstance(value, str) else "number" if _is_number(value) else "other"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+
+
+def _plain(task_id: Any) -> str:
+    """Spell an id without what does not distinguish tasks: spaces, leading zeros, a trailing '.0'."""
+    text = str(task_id).strip()
+    if text.endswith(".0") and text[:-2].lstrip("-").isdigit():
+        text = text[:-2]
+    return str(int(text)) if text.lstrip("-").isdigit() and text.isascii() else text
+
+
+@dataclass(frozen=True)
+class TaskIndex:
+    """The known tasks, in sorted order; encodes ids as positions.
+
+    Parameters
+    ----------
+    ids : ndarray of shape (n_tasks,)
+        Distinct sorted ids.
+    """
+
+    ids: NDArray[Any]
+
+    @classmethod
+    def learn(cls, ids: NDArray[Any], where: str) -> tuple[TaskIndex, IntVector]:
+        """Learn the distinct ids and return them with the code of each row.
+
+        Raises
+        ------
+        ValueError
+            If two distinct ids differ only by spaces, leading zeros or a trailing ``.0``.
+        """
+        unique, codes = np.unique(ids, return_inverse=True)
+        if unique.dtype.kind == "U":
+            spelled: dict[str, Any] = {}
+            for task_id in unique:
+                twin = spelled.setdefault(_plain(task_id), task_id)
+                if twin != task_id:
+                    raise ValueError(
+                        f"{where} has the ids {str(twin)!r} and {str(task_id)!r}, which differ only by spaces, "
+                        "leading zeros or type: spell one task in one way (for example .str.strip(), .astype(int), "
+                        "or .str.zfill(3))."
+                    )
+        return cls(unique), codes.reshape(-1).astype(np.intp, copy=False)
+
+    def encode(self, ids: NDArray[Any], where: str) -> IntVector:
+        """Return the code of each id, -1 where the id is unknown.
+
+        Raises
+        ------
+        ValueError
+            If an unknown id differs from a known one only by type, spaces or leading zeros.
+        """
+        if ids.dtype.kind != self.ids.dtype.kind:
+            self._refuse_lookalikes(np.unique(ids), where)
+            return np.full(len(ids), -1, dtype=np.intp)
+        position = np.searchsorted(self.ids, ids).clip(max=len(self.ids) - 1)
+        codes = np.where(self.ids[position] == ids, position, -1).astype(np.intp, copy=False)
+        if (codes < 0).any():
+            self._refuse_lookalikes(np.unique(ids[codes < 0]), where)
+        return codes
+
+    def _refuse_lookalikes(self, unknown: NDArray[Any], where: str) -> None:
+        spelled = {_plain(task_id): task_id for task_id in self.ids}
+        for task_id in unknown:
+            twin = spelled.get(_plain(task_id))
+            if twin is not None:
+                given, known = task_id.item(), twin.item()
+                raise ValueError(
+                    f"{where} has the id {given!r} ({_described(given)}), but the model was fitted with {known!r} "
+                    f"({_described(known)}): read the task column as in fit, for example with "
+                    f"{'.astype(int)' if not isinstance(known, str) else 'dtype=str'}."
+                )
+
+
+def _described(task_id: Any) -> str:
+    return "text" if isinstance(task_id, str) else "a number"

@@ -1,0 +1,97 @@
+"""What every estimator that knows tasks has in common."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import Tags
+
+from crosstask.tasks._doors import TaskRows, open_fit, open_predict
+
+
+class TaskMixin:
+    """Three doors for tasks, routed metadata, and a score that does not reward knowing the task means.
+
+    A subclass has the parameters ``task_column`` and ``unseen_task``, calls ``self._open_fit`` first in ``fit``
+    and ``self._open_predict`` first in every method that predicts, and lays its answer out with
+    ``rows.restore``. It must stand left of scikit-learn's own mixins.
+    """
+
+    # Routed by default, so that nobody has to call set_fit_request (scikit-learn reads these names).
+    __metadata_request__fit: ClassVar = {"task": True}
+    __metadata_request__predict: ClassVar = {"task": True}
+    __metadata_request__predict_proba: ClassVar = {"task": True}
+    __metadata_request__decision_function: ClassVar = {"task": True}
+    __metadata_request__score: ClassVar = {"task": True}
+
+    task_column: str | int | None
+
+    def _open_fit(self, X: Any, y: Any, task: Any = None, sample_weight: Any = None) -> TaskRows:
+        return open_fit(self, X, y, task=task, sample_weight=sample_weight)
+
+    def _open_predict(self, X: Any, task: Any = None) -> TaskRows:
+        return open_predict(self, X, task=task)
+
+    def score(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> float:
+        """Return the accuracy, or 1 - within-task squared error / within-task sum of squares.
+
+        Parameters
+        ----------
+        X, y, task, sample_weight
+            As in ``fit``. Entries of a wide y that are missing are left out.
+
+        Returns
+        -------
+        float
+            1 is perfect; for regression 0 is what predicting each task's own mean of y would give.
+        """
+        from crosstask.tasks._score import within_task_score
+
+        return within_task_score(self, X, y, task=task, sample_weight=sample_weight)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def numeric_matrix(estimator: Any, X: Any, *, accept_sparse: bool = True) -> Any:
+    """Return X as a finite float matrix (float32 stays float32), CSR where it is sparse.
+
+    Raises
+    ------
+    ValueError
+        If a column is not numeric, or is missing or infinite somewhere; the columns are named.
+    """
+    from scipy import sparse
+    from sklearn.utils.validation import check_array
+
+    from crosstask.tasks._frames import column_names
+
+    names = column_names(X)
+    options: dict[str, Any] = {
+        "accept_sparse": "csr" if accept_sparse else False,
+        "dtype": [np.float64, np.float32],
+    }
+    matrix = check_array(X, ensure_all_finite=False, estimator=estimator, input_name="X", **options)
+    values = matrix.data if sparse.issparse(matrix) else matrix
+    if np.isfinite(values.sum(dtype=np.float64)) or np.isfinite(values).all():
+        return matrix
+    raise ValueError(_not_finite(matrix, names, estimator))
+
+
+def _not_finite(matrix: Any, names: list[str] | None, estimator: Any) -> str:
+    from scipy import sparse
+
+    if sparse.issparse(matrix):
+        positions: NDArray[Any] = np.unique(matrix.indices[~np.isfinite(matrix.data)])
+    else:
+        positions = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
+    shown = ", ".join(repr(names[j]) if names else str(j) for j in positions[:8])
+    return (
+        f"Input X contains NaN or infinite values (infinity) in column {shown}{', ..' if len(positions) > 8 else ''}, "
+        f"which {type(estimator).__name__} cannot take: fill the gaps first, for example with SimpleImputer in a "
+        "Pipeline, or use CrossTaskRegressor or CrossTaskClassifier, which handle them."
+    )
