@@ -76,7 +76,34 @@ def pop_column(X: Any, column: str | int) -> tuple[Any, Any]:
     return rest, X[:, column]
 
 
-def _frame_column(X: Any, column: str | int) -> Any:
+def column_values(X: Any, column: str | int, what: str = "tasks") -> Any:
+    """Return the values of one column, by name or position, without copying the rest.
+
+    Raises
+    ------
+    ValueError
+        If the column is absent, or X cannot hold it.
+    """
+    table = as_table(X)
+    if is_frame(table):
+        return table[_frame_column(table, column, what)]
+    _check_position(table, column, what)
+    return table[:, column]
+
+
+def _check_position(X: Any, column: str | int, what: str) -> None:
+    if sparse.issparse(X):
+        raise ValueError(f"a sparse X cannot hold the column {column!r} with the {what}: pass the {what} as an array.")
+    if not isinstance(column, (int, np.integer)) or isinstance(column, bool):
+        raise ValueError(
+            f"the {what} were said to be in column {column!r}, but X is an array without names: "
+            "give the position as an integer, pass a data frame, or pass the values as an array."
+        )
+    if not -X.shape[1] <= column < X.shape[1]:
+        raise ValueError(f"column {column} for the {what} is outside X, which has {X.shape[1]} columns.")
+
+
+def _frame_column(X: Any, column: str | int, what: str = "tasks") -> Any:
     names = list(X.columns)
     if column in names:
         if names.count(column) > 1:
@@ -85,4 +112,4 @@ def _frame_column(X: Any, column: str | int) -> Any:
     if isinstance(column, (int, np.integer)) and -len(names) <= column < len(names):
         return names[column]
     shown = ", ".join(repr(name) for name in names[:12]) + (", .." if len(names) > 12 else "")
-    raise ValueError(f"X has no column {column!r} to read the tasks from; its columns are {shown}.")
+    raise ValueError(f"X has no column {column!r} to read the {what} from; its columns are {shown}.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 IntVector = NDArray[np.intp]
 
 
-def as_task_ids(values: Any, n_rows: int, where: str) -> NDArray[Any]:
+def as_task_ids(values: Any, n_rows: int, where: str, *, noun: str = "task") -> NDArray[Any]:
     """Return task ids as a one-dimensional array of integers or text.
 
     Parameters
@@ -22,6 +22,8 @@ def as_task_ids(values: Any, n_rows: int, where: str) -> NDArray[Any]:
         Number of rows that X has.
     where : str
         What the caller named, for the messages: ``"column 'site'"`` or ``"task="``.
+    noun : str, default="task"
+        What the ids are of, for the messages.
 
     Returns
     -------
@@ -42,8 +44,8 @@ def as_task_ids(values: Any, n_rows: int, where: str) -> NDArray[Any]:
     if ids.ndim != 1:
         raise ValueError(f"{where} must be one-dimensional, one id a row; it has shape {ids.shape}.")
     if len(ids) != n_rows:
-        raise ValueError(f"{where} has {len(ids)} task ids for {n_rows} rows of X; give one id for each row.")
-    _refuse_missing(ids, where)
+        raise ValueError(f"{where} has {len(ids)} {noun} ids for {n_rows} rows of X; give one id for each row.")
+    _refuse_missing(ids, where, noun)
     if ids.dtype.kind == "O":
         ids = _from_objects(ids, where)
     if ids.dtype.kind == "f":
@@ -56,7 +58,7 @@ def as_task_ids(values: Any, n_rows: int, where: str) -> NDArray[Any]:
     return ids
 
 
-def _refuse_missing(ids: NDArray[Any], where: str) -> None:
+def _refuse_missing(ids: NDArray[Any], where: str, noun: str) -> None:
     if ids.dtype.kind in "fcmM":
         missing = np.isnat(ids) if ids.dtype.kind in "mM" else np.isnan(ids)
     elif ids.dtype.kind == "O":
@@ -67,7 +69,7 @@ def _refuse_missing(ids: NDArray[Any], where: str) -> None:
         return
     if missing.any():
         raise ValueError(
-            f"{where} has {int(missing.sum())} missing task ids (first at row {int(missing.argmax())}): "
+            f"{where} has {int(missing.sum())} missing {noun} ids (first at row {int(missing.argmax())}): "
             "drop these rows, or give them an id of their own such as 'unknown'."
         )
 
