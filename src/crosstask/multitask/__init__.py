@@ -1,0 +1,7 @@
+"""Estimators that learn all tasks at once, and wrappers that bring tasks to any scikit-learn estimator."""
+
+from crosstask.multitask._easy_adapt import EasyAdapt
+from crosstask.multitask._independent import IndependentTasks
+from crosstask.multitask._pooled import PooledTasks
+
+__all__ = ["EasyAdapt", "IndependentTasks", "PooledTasks"]

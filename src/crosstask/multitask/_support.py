@@ -1,0 +1,119 @@
+"""What the wrappers need to know about an estimator that they have never seen."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
+
+from crosstask.tasks import TaskRows
+
+IntVector = NDArray[np.intp]
+Folds = list[tuple[IntVector, IntVector]]
+
+_INNER = ("estimator", "regressor", "classifier", "base_estimator")
+
+
+def check_option(name: str, value: Any, valid: tuple[str, ...]) -> None:
+    """Refuse a word that is not among the valid ones."""
+    if not isinstance(value, str) or value not in valid:
+        raise ValueError(f"{name}={value!r} is not known: use {', '.join(repr(word) for word in valid)}.")
+
+
+def weight_keyword(estimator: Any) -> str | None:
+    """Return the keyword under which ``fit`` takes sample weights, None where it takes none."""
+    if has_fit_parameter(estimator, "sample_weight"):
+        return "sample_weight"
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        inner = weight_keyword(last)
+        return None if inner is None else f"{name}__{inner}"
+    parameters = inspect.signature(estimator.fit).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        parts = estimator.get_params(deep=False)
+        for part in _INNER:
+            if parts.get(part) is not None:
+                return weight_keyword(parts[part])
+    return None
+
+
+def fit_weighted(estimator: Any, X: Any, y: Any, weight: NDArray[np.float64] | None, **fit_params: Any) -> Any:
+    """Fit the estimator, with the weights where there are any.
+
+    Raises
+    ------
+    ValueError
+        If the weights differ and the estimator takes none.
+    """
+    if weight is not None:
+        keyword = weight_keyword(estimator)
+        if keyword is not None:
+            fit_params[keyword] = weight
+        elif np.ptp(weight) > 0:
+            raise ValueError(
+                f"sample_weight was given, but {type(estimator).__name__} takes none: drop sample_weight, "
+                "or wrap an estimator whose fit has it."
+            )
+    with config_context(enable_metadata_routing=False):  # a Pipeline routes by step name only then
+        return estimator.fit(X, y, **fit_params)
+
+
+def fresh(estimator: Any) -> Any:
+    """Return an unfitted clone; scikit-learn types it as whatever clone may return, lists among them."""
+    return clone(estimator)
+
+
+def split_pipeline(estimator: Any) -> tuple[Any, Any]:
+    """Return unfitted clones of (all steps but the last or None, the last step)."""
+    if not isinstance(estimator, Pipeline) or len(estimator.steps) == 1:
+        return None, fresh(estimator)
+    head = Pipeline(estimator.steps[:-1], memory=estimator.memory)
+    return fresh(head), fresh(estimator.steps[-1][1])
+
+
+def caller_rows(rows: TaskRows, sample_weight: Any) -> IntVector:
+    """Return, for each pair, the row of the caller's X (rows of weight zero were left out by the door)."""
+    if rows.table_row is not None:
+        return rows.table_row
+    n = len(rows.codes)
+    if sample_weight is None or np.ndim(sample_weight) == 0:
+        return np.arange(n, dtype=np.intp)
+    return np.flatnonzero(np.asarray(sample_weight, dtype=np.float64) > 0)
+
+
+def explicit_folds(cv: Any) -> bool:
+    """Tell whether cv is a list of (train rows, test rows)."""
+    return (
+        isinstance(cv, (list, tuple))
+        and len(cv) > 0
+        and all(isinstance(pair, (list, tuple)) and len(pair) == 2 and np.ndim(pair[0]) == 1 for pair in cv)
+    )
+
+
+def local_folds(cv: Any, row_of_pair: IntVector) -> Folds:
+    """Translate folds over the caller's rows into folds over pairs; folds that lose a side are left out."""
+    folds: Folds = []
+    for train, test in cv:
+        sides = [np.flatnonzero(np.isin(row_of_pair, _positions(side))) for side in (train, test)]
+        if len(sides[0]) and len(sides[1]):
+            folds.append((sides[0], sides[1]))
+    return folds
+
+
+def fold_parameters(estimator: Any) -> dict[str, Any]:
+    """Return the (nested) parameters named cv that hold explicit folds."""
+    if not hasattr(estimator, "get_params"):
+        return {}
+    named = estimator.get_params(deep=True).items()
+    return {name: value for name, value in named if name.split("__")[-1] == "cv" and explicit_folds(value)}
+
+
+def _positions(side: Any) -> NDArray[Any]:
+    values = np.asarray(side)
+    return np.flatnonzero(values) if values.dtype == bool else values
