@@ -53,11 +53,13 @@ def task_folds(
     3
     """
     n = number_of_rows(X)
-    if cv is None or (isinstance(cv, (int, np.integer)) and not isinstance(cv, bool)):
+    if cv is None or isinstance(cv, (int, np.integer)):
+        if cv is not None and cv < 2:
+            raise ValueError(f"cv={cv!r} is not understood: give at least 2 folds.")
         n_splits = max(2, min(5 if cv is None else int(cv), n))
         task = np.zeros(n, dtype=np.int64) if task is None else task
         return list(TaskKFold(n_splits, random_state=random_state).split(X, y, groups, task=task))
-    if hasattr(cv, "split"):
+    if hasattr(cv, "split") and not isinstance(cv, str):
         given = {"groups": groups, "task": task, "time": time}
         takes = inspect.signature(cv.split).parameters
         return list(cv.split(X, y, **{name: value for name, value in given.items() if name in takes}))

@@ -72,8 +72,7 @@ class LeaveOneTaskOut(TaskSplitter):
         self, X: Any = None, y: Any = None, groups: Any = None, *, task: Any = None, time: Any = None
     ) -> int:
         """Return the number of tasks, which takes X with its task column, or ``task``."""
-        if X is None and task is not None:
-            X = np.zeros((len(task), 0))
-        if X is None:
+        if X is None and task is None:
             raise ValueError("LeaveOneTaskOut has one fold for each task: pass X, or task=, to count them.")
-        return len(read_tasks(self, X, y, task)[0].ids)
+        table = np.zeros((len(task), 0)) if X is None else X
+        return len(read_tasks(self, table, y, task)[0].ids)

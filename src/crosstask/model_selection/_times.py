@@ -61,7 +61,7 @@ def as_times(values: Any, where: str) -> NDArray[Any]:
 
 
 def _plain_array(values: Any) -> NDArray[Any]:
-    moments = getattr(values, "dt", None)
+    moments: Any = getattr(values, "dt", None)
     if getattr(moments, "tz", None) is not None:  # one instant may be written in several time zones
         values = moments.tz_convert("UTC").dt.tz_localize(None)
     elif hasattr(moments, "to_timestamp") and str(getattr(values, "dtype", "")).startswith("period"):
@@ -70,7 +70,7 @@ def _plain_array(values: Any) -> NDArray[Any]:
 
 
 def _from_text(array: NDArray[Any], where: str) -> NDArray[Any]:
-    first = next((value for value in array if value is not None and value == value), None)
+    first = next((value for value in array.tolist() if value is not None and value == value), None)
     try:
         if isinstance(first, (int, float)):
             return array.astype(np.float64)
