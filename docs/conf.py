@@ -1,0 +1,73 @@
+"""How the documentation is built: `make docs`, or `sphinx-build -W docs docs/_build/html`."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from textwrap import indent
+
+import crosstask
+
+project = "crosstask"
+author = "The crosstask developers"
+copyright = "2026, the crosstask developers"
+version = release = crosstask.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "myst_nb",
+]
+exclude_patterns = ["_build", "jupyter_execute", "**/.ipynb_checkpoints"]
+templates_path = ["_templates"]
+
+html_theme = "furo"
+html_title = f"crosstask {release}"
+html_copy_source = False
+
+myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "colon_fence"]
+myst_heading_anchors = 3
+myst_dmath_double_inline = True
+nb_execution_mode = "cache"
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+# The pages are read in two languages, and a link from code to a heading must not depend on which.
+suppress_warnings = ["myst.xref_ambiguous"]
+
+API = Path(__file__).parent / "api" / "generated"
+BEYOND_THE_CATALOGUE = ("crosstask.datasets", "crosstask.losses", "crosstask.solvers", "crosstask.testing")
+
+
+def public_modules() -> dict[str, list[str]]:
+    """Return every documented module with its public names: the catalogue, and what else has an ``__all__``."""
+    names: dict[str, set[str]] = {module: set(listed) for module, listed in crosstask._CATALOGUE.items()}
+    for module in (*names, *BEYOND_THE_CATALOGUE):
+        known = names.setdefault(module, set())
+        if module in BEYOND_THE_CATALOGUE:
+            known.update(importlib.import_module(module).__all__)
+    return {module: sorted(names[module]) for module in sorted(names)}
+
+
+def write_api_pages() -> None:
+    """Write one page a module; autosummary then writes one a name."""
+    API.mkdir(parents=True, exist_ok=True)
+    for module, names in public_modules().items():
+        said = (importlib.import_module(module).__doc__ or "").strip()
+        listed = indent("\n".join(names), "   ")
+        title = f"{module}\n{'=' * len(module)}"
+        page = f"{title}\n\n{said}\n\n.. currentmodule:: {module}\n\n.. autosummary::\n   :toctree: .\n\n{listed}\n"
+        target = API / f"module.{module}.rst"
+        if not target.exists() or target.read_text(encoding="utf-8") != page:
+            target.write_text(page, encoding="utf-8")
+
+
+write_api_pages()
