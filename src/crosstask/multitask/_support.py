@@ -77,14 +77,22 @@ def split_pipeline(estimator: Any) -> tuple[Any, Any]:
     return fresh(head), fresh(estimator.steps[-1][1])
 
 
+def refuse_no_columns(rows: TaskRows) -> None:
+    """Refuse an X that holds nothing beside the tasks."""
+    if rows.X.shape[1] == 0:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={rows.X.shape}) while a minimum of 1 is required: "
+            "X has no column beside the task column, so there is nothing to predict from."
+        )
+
+
 def caller_rows(rows: TaskRows, sample_weight: Any) -> IntVector:
     """Return, for each pair, the row of the caller's X (rows of weight zero were left out by the door)."""
     if rows.table_row is not None:
         return rows.table_row
     n = len(rows.codes)
-    if sample_weight is None or np.ndim(sample_weight) == 0:
-        return np.arange(n, dtype=np.intp)
-    return np.flatnonzero(np.asarray(sample_weight, dtype=np.float64) > 0)
+    weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    return np.arange(n, dtype=np.intp) if weight.ndim == 0 else np.flatnonzero(weight > 0)
 
 
 def explicit_folds(cv: Any) -> bool:

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 
-from crosstask.multitask._support import IntVector, caller_rows, check_option
+from crosstask.multitask._support import IntVector, caller_rows, check_option, refuse_no_columns
 from crosstask.tasks import TaskMixin, TaskRows
 
 UNSEEN = ("error", "mean", "pooled")
@@ -36,7 +36,7 @@ def learn_classes(y: NDArray[Any], of: Any) -> NDArray[Any]:
     classes = np.unique(y)
     if len(classes) < 2:
         raise ValueError(
-            f"y holds a single class ({classes[0]!r}) in every task, and {type(of).__name__} needs at least two: "
+            f"y holds one class ({classes[0]!s}) in every task, and {type(of).__name__} needs at least two: "
             "check that the target column is the right one and that its rows were not filtered."
         )
     return classes
@@ -70,6 +70,7 @@ class WrappedEstimator(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         """
         check_option("unseen_task", self.unseen_task, UNSEEN)
         rows = self._open_fit(X, y, task, sample_weight)
+        refuse_no_columns(rows)
         assert rows.y is not None
         if is_classifier(self):
             self.classes_ = learn_classes(rows.y, self)

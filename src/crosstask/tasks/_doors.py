@@ -263,6 +263,8 @@ def check_target(targets: NDArray[Any], classification: bool) -> NDArray[Any]:
         )
     if not classification:
         return check_array(vector, ensure_2d=False, dtype="float64", input_name="y")
+    if vector.dtype.kind == "f" and np.isinf(vector).any():
+        raise ValueError("Input y contains infinity or a value too large for a class label: check the target column.")
     if vector.dtype.kind == "O":
         vector = np.array(vector.tolist())
     check_classification_targets(vector)

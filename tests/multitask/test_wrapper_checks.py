@@ -1,0 +1,34 @@
+"""scikit-learn's own checks, on the wrappers."""
+
+from __future__ import annotations
+
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from crosstask.multitask import EasyAdapt, IndependentTasks, PooledTasks
+
+ESTIMATORS = [
+    IndependentTasks(Ridge()),
+    IndependentTasks(LogisticRegression()),
+    PooledTasks(Ridge()),
+    PooledTasks(LogisticRegression()),
+    PooledTasks(HistGradientBoostingRegressor(max_iter=5), "category"),
+    PooledTasks(HistGradientBoostingClassifier(max_iter=5), "category"),
+    PooledTasks(Ridge(), "none"),
+    EasyAdapt(Ridge()),
+    EasyAdapt(LogisticRegression()),
+]
+
+
+def expected_failures(estimator: object) -> dict[str, str]:
+    if not hasattr(estimator, "predict_proba"):
+        return {}
+    return {"check_classifier_multioutput": "the wide door returns (n_rows, n_tasks, n_classes)"}
+
+
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+def test_scikit_learn_checks(estimator, check):
+    check(estimator)
