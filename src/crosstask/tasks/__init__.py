@@ -1,17 +1,22 @@
 """Tasks: the three doors by which they come in, the rows sorted by task, and per-task moments."""
 
+from crosstask.tasks._data import TaskData, column_scale
 from crosstask.tasks._doors import TaskRows, open_fit, open_predict
 from crosstask.tasks._frames import column_names, is_frame, n_rows, pop_column, take_rows
 from crosstask.tasks._ids import TaskIndex, as_task_ids
 from crosstask.tasks._keep import keep_task
 from crosstask.tasks._mixin import TaskMixin, numeric_matrix
+from crosstask.tasks._statistics import TaskStatistics
 
 __all__ = [
+    "TaskData",
     "TaskIndex",
     "TaskMixin",
     "TaskRows",
+    "TaskStatistics",
     "as_task_ids",
     "column_names",
+    "column_scale",
     "is_frame",
     "keep_task",
     "n_rows",

@@ -1,0 +1,40 @@
+"""Couplings: the penalties that tie the slopes of the tasks. One file each."""
+
+from __future__ import annotations
+
+from crosstask.couplings._base import Coupling
+from crosstask.couplings._feature_norm import FeatureNorm
+from crosstask.couplings._independent import Independent
+from crosstask.couplings._mean_tied import MeanTied
+from crosstask.couplings._pooled import Pooled
+
+__all__ = ["Coupling", "FeatureNorm", "Independent", "MeanTied", "Pooled", "as_coupling"]
+
+_BY_NAME: dict[str, type[Coupling]] = {
+    "independent": Independent,
+    "pooled": Pooled,
+    "mean_tied": MeanTied,
+    "feature_norm": FeatureNorm,
+}
+
+
+def as_coupling(coupling: str | Coupling) -> Coupling:
+    """Return the coupling that a string names, or the coupling itself.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> as_coupling("mean_tied")
+    MeanTied()
+    """
+    if isinstance(coupling, Coupling):
+        return coupling
+    if coupling not in _BY_NAME:
+        raise ValueError(
+            f"unknown coupling {coupling!r}: give one of {', '.join(map(repr, _BY_NAME))}, or a Coupling object."
+        )
+    return _BY_NAME[coupling]()

@@ -1,0 +1,103 @@
+"""What a coupling must know."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+
+Array = NDArray[np.float64]
+
+
+class AlphaProblem(Protocol):
+    """What ``alpha_range`` may ask of a problem."""
+
+    def null_gradient(self) -> Array:
+        """Gradient of the smooth part in the slopes at the null model, shape (T, K, d)."""
+        ...
+
+    def null_eigenvalues(self, *, pooled: bool = False) -> Array:
+        """Eigenvalues of the smooth part's second derivative at the null model, per task or of their sum."""
+        ...
+
+
+class Coupling(BaseEstimator):
+    """Base of the couplings R(W), the penalty that ties the slopes of the tasks.
+
+    W has shape (T, d), or (T, K, d) where a task has K outputs. A coupling is a scikit-learn parameter object with
+    ``weight`` (R is multiplied by it), has no state and is never changed by a solver. To write one, give ``value``,
+    ``prox``, ``violation``, ``alpha_range`` and either ``dual_norm`` (``is_norm = True``) or ``conjugate``; every loss
+    then works with it by proximal gradient.
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+        Multiplies R.
+    """
+
+    #: R is a norm: the certificate scales the dual point by ``dual_norm``; otherwise it uses ``conjugate``.
+    is_norm: ClassVar[bool] = False
+    #: ``prox`` also takes one step for each feature, shape (d,).
+    by_feature: ClassVar[bool] = False
+    #: R(W Q) = R(W) for orthogonal Q over the features, so that a problem may be solved in the span of its rows.
+    rotation_invariant: ClassVar[bool] = False
+
+    def __init__(self, weight: float = 1.0) -> None:
+        self.weight = weight
+
+    def value(self, V: Array) -> float:
+        """Return R(V)."""
+        raise NotImplementedError
+
+    def prox(self, V: Array, step: float | Array) -> Array:
+        """Return argmin_W |W - V|^2 / 2 + step R(W)."""
+        raise NotImplementedError
+
+    def dual_norm(self, G: Array) -> float:
+        """Return max <G, V> over R(V) <= 1, for a norm."""
+        raise NotImplementedError(f"{type(self).__name__} is not a norm: use conjugate.")
+
+    def conjugate(self, G: Array) -> float:
+        """Return R*(G) = sup_V <G, V> - R(V)."""
+        if self.is_norm:
+            return 0.0 if self.dual_norm(G) <= 1.0 + 1e-12 else float("inf")
+        raise NotImplementedError
+
+    def slack(self, V: Array, G: Array) -> float:
+        """Return |<V_free, G>| for the part of V that R does not penalise, on which ``conjugate`` relies to be zero."""
+        return 0.0
+
+    def violation(self, V: Array, gradient: Array) -> float:
+        """Return the distance of -gradient to the subdifferential of R at V."""
+        raise NotImplementedError
+
+    def centre(self, V: Array) -> Array | None:
+        """Return the slopes the tasks share, shape (K, d) or (d,), where the coupling has such a thing."""
+        return None
+
+    def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
+        """Return the largest and the smallest useful alpha."""
+        raise NotImplementedError
+
+
+def ridge_range(eigenvalues: Array, weight: float) -> tuple[float, float]:
+    """Return alphas at which a ridge keeps 1 % and 99 % of its degrees of freedom, sum l / (l + alpha).
+
+    The smaller one is at least 1e-6 of the larger, for eigenvalues near zero would send it to zero.
+    """
+    values = eigenvalues[eigenvalues > 1e-12 * eigenvalues.max(initial=0.0)]
+    if not len(values):
+        return 1.0, 1e-4
+
+    def alpha_at(share: float) -> float:
+        low, high = np.log(values.min()) - 8.0, np.log(values.max()) + 8.0
+        for _ in range(60):
+            middle = 0.5 * (low + high)
+            kept = np.mean(1.0 / (1.0 + np.exp(middle) / values))
+            low, high = (middle, high) if kept > share else (low, middle)
+        return float(np.exp(low))
+
+    largest = alpha_at(0.01) / weight
+    return largest, max(alpha_at(0.99) / weight, 1e-6 * largest)

@@ -1,0 +1,36 @@
+"""Losses: how far a prediction is from what was observed. One file each."""
+
+from __future__ import annotations
+
+from crosstask.losses._base import Loss
+from crosstask.losses._logistic import Logistic
+from crosstask.losses._multinomial import Multinomial
+from crosstask.losses._squared import Squared
+
+__all__ = ["Logistic", "Loss", "Multinomial", "Squared", "as_loss"]
+
+_BY_NAME: dict[str, type[Loss]] = {"squared": Squared, "logistic": Logistic, "multinomial": Multinomial}
+
+
+def as_loss(loss: str | Loss, *, n_classes: int | None = None) -> Loss:
+    """Return the loss that a string names, or the loss itself.
+
+    ``"logistic"`` becomes the multinomial loss where ``n_classes`` is above two.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> as_loss("logistic", n_classes=3)
+    Multinomial()
+    """
+    if isinstance(loss, Loss):
+        return loss
+    if loss == "logistic" and n_classes is not None and n_classes > 2:
+        return Multinomial()
+    if loss not in _BY_NAME:
+        raise ValueError(f"unknown loss {loss!r}: give one of {', '.join(map(repr, _BY_NAME))}, or a Loss object.")
+    return _BY_NAME[loss]()

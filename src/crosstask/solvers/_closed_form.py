@@ -1,0 +1,155 @@
+"""Squared loss with a quadratic coupling, solved exactly for all alphas from one eigendecomposition per task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstask.couplings import Coupling, Independent, MeanTied, Pooled
+from crosstask.solvers._certificate import relative
+from crosstask.solvers._problem import Problem
+from crosstask.solvers._state import Options, State
+from crosstask.solvers._threads import one_blas_thread
+
+Array = NDArray[np.float64]
+
+
+class Spectra(NamedTuple):
+    """G_t = U_t diag(l_t) U_t' and h_t = U_t'g_t, of sum s (x'w - y)^2 / 2 = w'G w / 2 - g'w + const; zero-padded."""
+
+    U: Array  # (T, d, r)
+    values: Array  # (T, r)
+    h: Array  # (T, r)
+
+
+def closed_form(problem: Problem, alphas: Array, options: Options, init: State | None) -> Iterator[State]:
+    """Yield the exact answer for each alpha, certified on the rows."""
+    del options, init
+    with one_blas_thread():
+        slopes, b = closed_form_coefficients(problem, alphas)
+        at_once = max(1, 4_000_000 // max(problem.data.n_pairs, 1))
+        for first in range(0, len(alphas), at_once):
+            chunk = slice(first, first + at_once)
+            yield from _certified(problem, alphas[chunk], slopes[chunk], b)
+
+
+def closed_form_coefficients(problem: Problem, alphas: Array) -> tuple[Array, Array]:
+    """Return slopes (A, T, 1, d), and the intercepts (T, 1) at the task means, which do not depend on alpha."""
+    b = problem.null_intercept
+    kind = next(base for base in type(problem.coupling).__mro__ if base in _SLOPES)
+    return _SLOPES[kind](problem, alphas)[:, :, None, :], b
+
+
+def _certified(problem: Problem, alphas: Array, slopes: Array, b: Array) -> Iterator[State]:
+    """Certify many alphas at once: they stand where the outputs stand, so that the rows are read once."""
+    coupling, weight = problem.coupling, problem.row_weight
+    target = problem.data.y - problem.fixed[:, 0]
+    fitted = problem.rows.decision(slopes[:, :, 0].transpose(1, 0, 2)) + b[problem.data.codes]
+    residual = fitted - target[:, None]
+    weighted = residual * weight[:, None]
+    gradients = problem.rows.adjoint(weighted)
+    smooth = 0.5 * np.einsum("ia,ia->a", residual, weighted)
+    conjugates = smooth + target @ weighted
+    drift = problem.task_sums(weighted) if problem.fit_intercept else np.zeros_like(gradients[:, :, 0])
+    slacks = np.abs(b[:, 0] @ drift)
+    for a, alpha in enumerate(alphas):
+        V, toward = slopes[a], gradients[:, a, None] / -alpha
+        objective = float(smooth[a]) + alpha * coupling.value(V)
+        gap = objective + float(conjugates[a]) + alpha * coupling.conjugate(toward)
+        gap += float(slacks[a]) + alpha * coupling.slack(V, toward)
+        yield State(V, b, objective, relative(problem, gap), 1)
+
+
+def _independent(problem: Problem, alphas: Array) -> Array:
+    U, values, h = task_spectra(problem)
+    ridge = alphas[:, None, None] * problem.coupling.weight
+    return np.einsum("tdr,atr->atd", U, _over(h, values + ridge), optimize=True)
+
+
+def _pooled(problem: Problem, alphas: Array) -> Array:
+    if problem.data.X.shape[0] < problem.data.n_features:
+        turned, Q = problem.rotated()
+        return _pooled(turned, alphas) @ Q.T
+    d = problem.data.n_features
+    G, g = np.zeros((d, d)), np.zeros(d)
+    for B, target, _ in _rooted(problem):
+        flat = B.reshape(-1, d)
+        G += flat.T @ flat
+        g += target.reshape(-1) @ flat
+    values, U = np.linalg.eigh(G)
+    ridge = alphas[:, None] * problem.coupling.weight
+    shared = (U.T @ g / (np.maximum(values, 0.0) + ridge)) @ U.T
+    return np.repeat(shared[:, None], problem.data.n_tasks, axis=1)
+
+
+def _mean_tied(problem: Problem, alphas: Array) -> Array:
+    """w_t = w_0 + U (h - l U'w_0) / (l + a), with [sum_t U l / (l + a) U' + c] w_0 = sum_t U h / (l + a)."""
+    if problem.data.X.shape[0] < problem.data.n_features:
+        turned, Q = problem.rotated()
+        return _mean_tied(turned, alphas) @ Q.T
+    coupling = cast("MeanTied", problem.coupling)
+    U, values, h = task_spectra(problem)
+    d = U.shape[1]
+    basis = U.transpose(1, 0, 2).reshape(d, -1)
+    inverse = _over(np.ones_like(h), values + alphas[:, None, None] * coupling.weight)
+    right = (h * inverse).reshape(len(alphas), -1) @ basis.T
+    span = _range_of((basis * values.reshape(-1)) @ basis.T)
+    inside = span.T @ basis
+    kept = (values * inverse).reshape(len(alphas), 1, -1)
+    schur = np.stack([(inside * row) @ inside.T for row in kept])
+    schur += coupling.centre_weight * np.eye(span.shape[1])
+    w0 = np.linalg.solve(schur, (right @ span)[..., None])[..., 0] @ span.T
+    own = h - values * np.einsum("tdr,ad->atr", U, w0, optimize=True)
+    return w0[:, None] + np.einsum("tdr,atr->atd", U, own * inverse, optimize=True)
+
+
+_SLOPES: dict[type[Coupling], Callable[[Problem, Array], Array]] = {
+    Independent: _independent,
+    Pooled: _pooled,
+    MeanTied: _mean_tied,
+}
+
+
+def task_spectra(problem: Problem) -> Spectra:
+    """Decompose each task's moments, through the smaller of rows and features."""
+    rows = problem.rows
+    T, d = problem.data.n_tasks, problem.data.n_features
+    r = min(d, int(np.diff(problem.data.offsets).max(initial=1)))
+    U, values, h = np.zeros((T, d, r)), np.zeros((T, r)), np.zeros((T, r))
+    for (B, target, tasks), _ in zip(_rooted(problem), rows.batches(), strict=True):
+        swapped = B.transpose(0, 2, 1)
+        if d <= B.shape[1]:
+            size, vectors = np.linalg.eigh(swapped @ B)
+            U[tasks], values[tasks] = vectors, np.maximum(size, 0.0)
+            h[tasks] = ((target[:, None] @ B) @ vectors)[:, 0]
+            continue
+        size, vectors = np.linalg.eigh(B @ swapped)
+        real = size > 1e-14 * d * size.max(axis=1, initial=0.0, keepdims=True)
+        root = np.sqrt(np.where(real, size, 1.0))
+        m = B.shape[1]
+        U[tasks, :, :m] = swapped @ (vectors * (real / root)[:, None])
+        values[tasks, :m] = np.where(real, size, 0.0)
+        h[tasks, :m] = root * real * (target[:, None] @ vectors)[:, 0]
+    return Spectra(U, values, h)
+
+
+def _rooted(problem: Problem) -> Iterator[tuple[Array, Array, NDArray[np.intp]]]:
+    """Yield rows and targets times the root of their weight, padding zero, and the tasks they belong to."""
+    root = np.sqrt(problem.row_weight)
+    target = problem.data.y - problem.fixed[:, 0] - problem.null_intercept[problem.data.codes, 0]
+    for tasks, X, pairs, mask in problem.rows.batches():
+        weight = root[pairs] if mask is None else np.where(mask, root[pairs], 0.0)
+        yield X * weight[..., None], target[pairs] * weight, tasks
+
+
+def _range_of(G: Array) -> Array:
+    """Orthonormal basis of what the rows span; directions that no row has stay out of the centre."""
+    values, vectors = np.linalg.eigh(G)
+    return vectors[:, values > 1e-13 * len(G) * max(values.max(initial=0.0), 1e-300)]
+
+
+def _over(numerator: Array, denominator: Array) -> Array:
+    return np.divide(numerator, denominator, out=np.zeros(denominator.shape), where=denominator > 0)

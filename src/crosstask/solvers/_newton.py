@@ -1,0 +1,165 @@
+"""Newton's method for smooth losses: a quadratic model joined exactly to the coupling, and a line search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstask.couplings import Coupling, Independent, MeanTied, Pooled
+from crosstask.solvers._accelerated import feature_steps, minimise_quadratic
+from crosstask.solvers._certificate import Certificate, certify
+from crosstask.solvers._intercepts import damped
+from crosstask.solvers._problem import Problem
+from crosstask.solvers._state import Options, State, cold_start
+from crosstask.solvers._threads import one_blas_thread
+
+Array = NDArray[np.float64]
+
+
+class Model(NamedTuple):
+    """q(delta) = r'delta + delta'G delta / 2 of each task after its intercepts moved along, D = K d."""
+
+    G: Array  # (T, D, D)
+    r: Array  # (T, D)
+    to_intercept: Array  # (T, K, D): intercepts follow by -(shift + to_intercept delta)
+    shift: Array  # (T, K)
+
+
+def newton(problem: Problem, alphas: Array, options: Options, init: State | None) -> Iterator[State]:
+    """Yield answers by Newton's method, or its proximal form where the coupling is not quadratic."""
+    if problem.coupling.rotation_invariant and problem.data.X.shape[0] < problem.data.n_features:
+        turned, Q = problem.rotated()
+        begin = None if init is None else State(init.V @ Q, init.b, init.objective, init.gap, init.n_iter)
+        for state in newton(turned, alphas, options, begin):
+            yield State(state.V @ Q.T, state.b, state.objective, state.gap, state.n_iter)
+        return
+    with one_blas_thread():
+        state = init or cold_start(problem)
+        for alpha in alphas:
+            state = _descend(problem, float(alpha), options, state)
+            yield state
+
+
+def _descend(problem: Problem, alpha: float, options: Options, start: State) -> State:
+    V, b = start.V, start.b
+    z = problem.decision(V, b)
+    now = certify(problem, V, b, z, alpha)
+    step_of = _STEPS.get(type(problem.coupling), proximal_step)
+    n_iter = 0
+    while now.gap > options.tol and n_iter < options.max_iter:
+        n_iter += 1
+        model = quadratic_model(problem, z, now)
+        delta = step_of(problem, model, V, alpha, now.gap).reshape(V.shape)
+        follow = -(model.shift + (model.to_intercept @ delta.reshape(len(V), -1, 1))[..., 0])
+        follow *= float(problem.fit_intercept)
+        moved = problem.rows.decision(delta) + follow[problem.data.codes]
+        t = _line_search(problem, now, V, z, delta, follow, moved, alpha)
+        if t == 0.0:
+            break
+        V, b, z = V + t * delta, b + t * follow, z + t * moved
+        now = certify(problem, V, b, z, alpha)
+    return State(V, b, now.objective, now.gap, n_iter)
+
+
+def _line_search(
+    problem: Problem, now: Certificate, V: Array, z: Array, delta: Array, follow: Array, moved: Array, alpha: float
+) -> float:
+    """Halve the step until the objective falls by a part of what the model foretells; 0 where rounding ends it."""
+    value = problem.coupling.value
+    foretold = float(np.vdot(now.gradient, delta) + np.vdot(now.intercept_gradient, follow))
+    foretold += alpha * (value(V + delta) - value(V))
+    rounding = 1e-15 * abs(now.objective)
+    t = 1.0
+    for _ in range(40):
+        objective = problem.value(z + t * moved) + alpha * value(V + t * delta)
+        if objective <= now.objective + 1e-4 * t * min(foretold, 0.0) + rounding:
+            return t
+        t *= 0.5
+    return 0.0
+
+
+def quadratic_model(problem: Problem, z: Array, now: Certificate) -> Model:
+    """Second-order model of the loss in the slopes, its intercepts eliminated (Schur complement)."""
+    T, K, d = now.gradient.shape
+    hessian = problem.curvature(z)
+    G = np.zeros((T, K, d, K, d))
+    cross = np.zeros((T, K, K, d))
+    for k in range(K):
+        for m in range(k + 1):
+            _, first, second = problem.rows.second(np.ascontiguousarray(hessian[:, k, m]))
+            G[:, k, :, m], cross[:, k, m] = second, first
+            G[:, m, :, k], cross[:, m, k] = second, first
+    G, r = G.reshape(T, K * d, K * d), now.gradient.reshape(T, K * d)
+    if not problem.fit_intercept:
+        return Model(G, r, np.zeros((T, K, K * d)), np.zeros((T, K)))
+    cross = cross.reshape(T, K, K * d)
+    mass = problem.task_sums(problem.row_weight[:, None])[:, 0]
+    own = damped(problem.task_sums(hessian), mass)
+    both = np.concatenate([now.intercept_gradient[..., None], cross], axis=2)
+    solved = np.linalg.solve(own, both) if K > 1 else both / own
+    shift, to_intercept = solved[..., 0], solved[..., 1:]
+    swapped = cross.transpose(0, 2, 1)
+    return Model(G - swapped @ to_intercept, r - (swapped @ shift[..., None])[..., 0], to_intercept, shift)
+
+
+def _independent_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
+    ridge = alpha * problem.coupling.weight
+    right = -(model.r + ridge * V.reshape(model.r.shape))
+    return np.linalg.solve(model.G + ridge * np.eye(right.shape[1]), right[..., None])[..., 0]
+
+
+def _pooled_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
+    ridge = alpha * problem.coupling.weight
+    right = -(model.r.sum(axis=0) + ridge * V[0].reshape(-1))
+    shared = np.linalg.solve(model.G.sum(axis=0) + ridge * np.eye(len(right)), right)
+    return np.repeat(shared[None], len(V), axis=0)
+
+
+def _mean_tied_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
+    """delta_t = A_t e_t + (I - A_t G_t) delta_0, A = (G + a)^-1, with [sum A G + c] delta_0 = sum A e."""
+    coupling = problem.coupling
+    assert isinstance(coupling, MeanTied)
+    ridge = alpha * coupling.weight
+    W = V.reshape(model.r.shape)
+    w0 = W.sum(axis=0) / (len(W) + coupling.centre_weight)
+    right = -(model.r + ridge * (W - w0))
+    eye = np.eye(W.shape[1])
+    solved = np.linalg.solve(model.G + ridge * eye, np.concatenate([right[..., None], model.G], axis=2))
+    own, shrink = solved[..., 0], solved[..., 1:]
+    schur = shrink.sum(axis=0) + coupling.centre_weight * eye
+    values, vectors = np.linalg.eigh(0.5 * (schur + schur.T))
+    kept = values > 1e-13 * len(values) * max(values.max(initial=0.0), 1e-300)
+    basis = vectors[:, kept]
+    shared = basis @ ((basis.T @ own.sum(axis=0)) / values[kept])
+    return own + shared - shrink @ shared
+
+
+def proximal_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
+    """Minimise the quadratic model plus alpha R by accelerated proximal gradient, better the closer the answer is."""
+    coupling = problem.coupling
+    start = V.reshape(model.r.shape)[:, None]
+    G, r = model.G, model.r[:, None]
+    step = feature_steps(G, coupling)
+    enough = 0.1 * min(gap, 1.0) * max(problem.null_objective, 1e-300)
+    floor = G @ start.transpose(0, 2, 1)
+
+    def gradient(W: Array) -> Array:
+        return (G @ W.transpose(0, 2, 1) - floor).transpose(0, 2, 1) + r
+
+    def stop(W: Array) -> bool:
+        mapped = coupling.prox(W - step * gradient(W), alpha * step)
+        # the drop that one more step promises, times the number of steps an ill-conditioned model may need
+        return float(np.sum((W - mapped) ** 2 / step)) <= 0.01 * enough
+
+    W, _ = minimise_quadratic(gradient, coupling, alpha, step, start, stop, 2000)
+    return (W - start)[:, 0]
+
+
+_STEPS: dict[type[Coupling], Callable[[Problem, Model, Array, float, float], Array]] = {
+    Independent: _independent_step,
+    Pooled: _pooled_step,
+    MeanTied: _mean_tied_step,
+}

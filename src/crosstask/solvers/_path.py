@@ -1,0 +1,203 @@
+"""One alpha, many alphas, and which alphas."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from crosstask.couplings import Coupling, Independent, MeanTied, Pooled
+from crosstask.losses import Logistic, Loss, Multinomial, Squared
+from crosstask.solvers._closed_form import closed_form, closed_form_coefficients
+from crosstask.solvers._moments import moments
+from crosstask.solvers._newton import newton
+from crosstask.solvers._problem import Problem
+from crosstask.solvers._proximal_gradient import proximal_gradient
+from crosstask.solvers._solution import Solution
+from crosstask.solvers._state import Algorithm, Options, State
+from crosstask.tasks import TaskData
+
+Array = NDArray[np.float64]
+LARGEST_MOMENTS = 20_000_000  # numbers in the second moments of all tasks
+
+_ALGORITHMS: dict[tuple[type[Loss], type[Coupling]], Algorithm] = {
+    (Squared, Independent): closed_form,
+    (Squared, Pooled): closed_form,
+    (Squared, MeanTied): closed_form,
+    (Squared, Coupling): moments,
+    (Logistic, Independent): newton,
+    (Logistic, Pooled): newton,
+    (Logistic, MeanTied): newton,
+    (Multinomial, Independent): newton,
+    (Multinomial, Pooled): newton,
+    (Multinomial, MeanTied): newton,
+    (Loss, Coupling): proximal_gradient,
+}
+
+
+def solve(
+    problem: Problem, alpha: float, *, tol: float = 1e-6, max_iter: int = 1000, init: Solution | None = None
+) -> Solution:
+    """Minimise the joint objective at one alpha.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data, loss and coupling.
+    alpha : float
+        Strength of the coupling, positive.
+    tol : float, default=1e-6
+        Bound on the relative duality gap.
+    max_iter : int, default=1000
+        Most iterations.
+    init : Solution, optional
+        Where to start; the answer does not depend on it, the time does.
+
+    Returns
+    -------
+    Solution
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the gap stays above ``tol``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crosstask.couplings import MeanTied
+    >>> from crosstask.losses import Squared
+    >>> data = TaskData.from_arrays([[0.0], [1.0], [0.0], [1.0]], [0.0, 1.0, 0.0, 3.0], [0, 0, 1, 1])
+    >>> solve(Problem(data, Squared(), MeanTied()), alpha=0.125).coef.ravel()
+    array([1.5, 2.5])
+    """
+    return solve_path(problem, [alpha], tol=tol, max_iter=max_iter, init=init)[0]
+
+
+def solve_path(
+    problem: Problem,
+    alphas: Iterable[float],
+    *,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    init: Solution | None = None,
+) -> list[Solution]:
+    """Minimise the joint objective at each alpha in turn, each answer starting the next (give large alphas first).
+
+    Parameters and warnings are those of ``solve``; the warning comes once, for the worst alpha.
+    """
+    values = _checked(alphas)
+    if not len(values):
+        return []
+    algorithm = _algorithm(problem, LARGEST_MOMENTS)
+    shift = problem.rows.shift
+    begin = None
+    if init is not None:
+        at_means = init.intercept + np.einsum("tkd,td->tk", init.coef, shift)
+        begin = State(init.coef, at_means * float(problem.fit_intercept), init.objective, init.gap, init.n_iter)
+    states = algorithm(problem, values, Options(tol, max_iter), begin)
+    path = [_solution(problem, s, float(a), algorithm, tol) for s, a in zip(states, values, strict=True)]
+    worst = max(path, key=lambda s: s.gap)
+    if not worst.converged:
+        warnings.warn(
+            f"{worst.solver} stopped after {worst.n_iter} iterations at alpha={worst.alpha:.3g} with a relative "
+            f"duality gap of {worst.gap:.2g}, above tol={tol:.2g}: raise max_iter (now {max_iter}), standardize the columns, "
+            "or raise tol or alpha.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return path
+
+
+def path_coefficients(
+    problem: Problem, alphas: Iterable[float], *, tol: float = 1e-4, max_iter: int = 1000
+) -> tuple[Array, Array]:
+    """Return slopes (A, T, K, d) and intercepts (A, T, K) along a path, without certificates where they are exact.
+
+    Made for cross-validation, where only predictions count: nothing warns, and ``tol`` is looser.
+    """
+    values = _checked(alphas)
+    algorithm = _algorithm(problem, LARGEST_MOMENTS)
+    if algorithm is closed_form:
+        V, b = closed_form_coefficients(problem, values)
+        intercepts = b - np.einsum("atkd,td->atk", V, problem.rows.shift)
+        return V, _fill_empty(problem, V, intercepts)
+    states = list(algorithm(problem, values, Options(tol, max_iter), None))
+    V = np.stack([state.V for state in states])
+    intercepts = np.stack([state.b for state in states]) - np.einsum("atkd,td->atk", V, problem.rows.shift)
+    return V, _fill_empty(problem, V, intercepts)
+
+
+def path_decisions(
+    problem: Problem, alphas: Iterable[float], data: TaskData, *, tol: float = 1e-4, max_iter: int = 1000
+) -> Array:
+    """Return the predictors (A, n_pairs, K) on other rows of the same tasks, for each alpha of a path."""
+    V, b = path_coefficients(problem, alphas, tol=tol, max_iter=max_iter)
+    A, T, K, d = V.shape
+    flat = data.decision(V.transpose(1, 0, 2, 3).reshape(T, A * K, d), b.transpose(1, 0, 2).reshape(T, A * K))
+    return flat.reshape(-1, A, K).transpose(1, 0, 2)
+
+
+def alpha_grid(problem: Problem, n_alphas: int = 30) -> Array:
+    """Return alphas from the largest useful one down to the smallest, equally spaced in the logarithm.
+
+    For a norm they run from the smallest alpha at which all slopes are zero down to 1e-4 of it; for a quadratic
+    coupling, from 1 % to 99 % of the degrees of freedom.
+    """
+    largest, smallest = problem.coupling.alpha_range(problem)
+    return np.geomspace(largest, smallest, n_alphas)
+
+
+def _checked(alphas: Iterable[float]) -> Array:
+    values = np.atleast_1d(np.asarray(list(alphas), dtype=np.float64))
+    if not np.isfinite(values).all() or (values <= 0).any():
+        raise ValueError(f"alpha must be positive and finite, got {values.min()}: give a small alpha to couple weakly.")
+    return values
+
+
+def _algorithm(problem: Problem, largest: int) -> Algorithm:
+    """Look the pair up, from its own types to their bases; fall back to the rows where moments would be too large."""
+    found = proximal_gradient
+    for loss in type(problem.loss).__mro__:
+        pair = [(loss, c) for c in type(problem.coupling).__mro__ if (loss, c) in _ALGORITHMS]
+        if pair:
+            found = _ALGORITHMS[pair[0]]
+            break
+    T, d, n = problem.data.n_tasks, problem.data.n_features, problem.data.n_pairs
+    if found is closed_form:
+        return found if T * d * min(d, int(np.diff(problem.data.offsets).max())) <= 2 * largest else proximal_gradient
+    if found is moments:
+        return found if T * d * d <= largest and T * d <= 4 * n else proximal_gradient
+    if found is newton:
+        turns = problem.coupling.rotation_invariant and problem.data.X.shape[0] < d
+        width = problem.n_outputs * (problem.data.X.shape[0] if turns else d)
+        return found if T * width**2 <= largest and width <= 600 else proximal_gradient
+    return found
+
+
+def _solution(problem: Problem, state: State, alpha: float, algorithm: Algorithm, tol: float) -> Solution:
+    intercept = state.b - np.einsum("tkd,td->tk", state.V, problem.rows.shift)
+    intercept = _fill_empty(problem, state.V[None], intercept[None])[0]
+    return Solution(
+        coef=state.V,
+        intercept=intercept,
+        alpha=alpha,
+        objective=state.objective,
+        gap=state.gap,
+        n_iter=state.n_iter,
+        solver=getattr(algorithm, "__name__", "solver"),
+        converged=state.gap <= tol,
+        centre=problem.coupling.centre(state.V),
+    )
+
+
+def _fill_empty(problem: Problem, V: Array, intercepts: Array) -> Array:
+    """Give tasks without rows the average intercept of the others."""
+    totals = problem.data.totals
+    if (totals > 0).all() or not problem.fit_intercept:
+        return intercepts
+    average = np.einsum("t,atk->ak", totals / totals.sum(), intercepts)
+    return np.where((totals > 0)[None, :, None], intercepts, average[:, None])

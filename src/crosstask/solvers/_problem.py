@@ -1,0 +1,177 @@
+"""The joint objective, bound to data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from crosstask.couplings import Coupling
+from crosstask.losses import Loss
+from crosstask.solvers._threads import one_blas_thread
+from crosstask.tasks import TaskData
+from crosstask.tasks._operators import RowOperator
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Problem:
+    r"""Joint objective of the tasks.
+
+    .. math::
+        \min_{W, b} \frac1n \sum_t c_t \sum_i s_{ti} L(y_{ti}, x_{ti}'w_t + b_t + o_{ti}) + \alpha R(W)
+
+    with n the sum of the weights s of the real rows, :math:`c_t = 1` (``task_weight="rows"``) or
+    :math:`n / (T n_t)` (``"equal"``), and b never penalised.
+
+    Parameters
+    ----------
+    data : TaskData
+        Rows sorted by task.
+    loss : Loss
+        L.
+    coupling : Coupling
+        R.
+    fit_intercept : bool, default=True
+        Whether each task has a free intercept; otherwise all are zero.
+    task_weight : {"rows", "equal"}, default="rows"
+        Whether a row or a task counts the same.
+    offset : ndarray of shape (n_pairs,) or (n_pairs, K), optional
+        o, a known part of the prediction, in the order of ``data`` (sorted by task).
+    """
+
+    data: TaskData
+    loss: Loss
+    coupling: Coupling
+    fit_intercept: bool = True
+    task_weight: Literal["rows", "equal"] = "rows"
+    offset: Array | None = None
+
+    @cached_property
+    def n_outputs(self) -> int:
+        """K, the number of linear predictors of a row."""
+        return self.loss.n_outputs(self.data.n_classes)
+
+    @cached_property
+    def rows(self) -> RowOperator:
+        """Rows of X, less their task's mean where there is an intercept to take it up."""
+        return self.data.centred if self.fit_intercept else self.data.plain
+
+    @cached_property
+    def row_weight(self) -> Array:
+        """c_t s_ti / n of each pair."""
+        totals = self.data.totals
+        if self.task_weight == "equal":
+            filled = totals > 0
+            share = np.divide(1.0 / max(int(filled.sum()), 1), totals, out=np.zeros_like(totals), where=filled)
+            return share[self.data.codes] * self.data.sample_weight
+        if self.task_weight != "rows":
+            raise ValueError(f"unknown task_weight {self.task_weight!r}: give 'rows' or 'equal'.")
+        return self.data.sample_weight / totals.sum()
+
+    @cached_property
+    def fixed(self) -> Array:
+        """The offset in shape (n_pairs, K)."""
+        shape = (self.data.n_pairs, self.n_outputs)
+        if self.offset is None:
+            return np.zeros(shape)
+        given = np.asarray(self.offset, dtype=np.float64)
+        return np.broadcast_to(given[:, None] if given.ndim == 1 else given, shape)
+
+    def decision(self, V: Array, b: Array) -> Array:
+        """Predictor z of each pair, shape (n_pairs, K), for slopes V and intercepts b at the task means."""
+        return self.rows.decision(V) + b[self.data.codes] + self.fixed
+
+    def value(self, z: Array) -> float:
+        """Smooth part of the objective."""
+        return self.loss.value(self.data.y, self._shape(z), self.row_weight)
+
+    def gradient(self, z: Array) -> Array:
+        """Derivative of the smooth part in z, shape (n_pairs, K)."""
+        return self.loss.gradient(self.data.y, self._shape(z), self.row_weight).reshape(z.shape)
+
+    def curvature(self, z: Array) -> Array:
+        """Second derivative of the smooth part in z, shape (n_pairs, K, K)."""
+        k = self.n_outputs
+        return self.loss.curvature(self.data.y, self._shape(z), self.row_weight).reshape(-1, k, k)
+
+    def conjugate(self, u: Array) -> float:
+        """Conjugate of the smooth part at u (per unit of weight), the offset included."""
+        linear = float(self.row_weight @ np.einsum("ik,ik->i", u, self.fixed)) if self.offset is not None else 0.0
+        return self.loss.conjugate(self.data.y, self._shape(u), self.row_weight) - linear
+
+    def task_sums(self, R: Array) -> Array:
+        """Sum of each task's rows of R, zeros for an empty task."""
+        offsets = self.data.offsets
+        filled = np.flatnonzero(offsets[1:] > offsets[:-1])
+        out = np.zeros((self.data.n_tasks, *R.shape[1:]))
+        if len(filled):
+            out[filled] = np.add.reduceat(R, offsets[filled], axis=0)
+        return out
+
+    @cached_property
+    def null_intercept(self) -> Array:
+        """Best intercepts when all slopes are zero, shape (T, K)."""
+        from crosstask.solvers._intercepts import best_intercepts
+
+        start = np.zeros((self.data.n_tasks, self.n_outputs))
+        return best_intercepts(self, self.fixed, start) if self.fit_intercept else start
+
+    @cached_property
+    def null_objective(self) -> float:
+        """Objective of the null model: slopes zero, best intercepts."""
+        return self.value(self.null_intercept[self.data.codes] + self.fixed)
+
+    def null_gradient(self) -> Array:
+        """Gradient of the smooth part in the slopes at the null model, shape (T, K, d)."""
+        return self.rows.adjoint(self.gradient(self.null_intercept[self.data.codes] + self.fixed))
+
+    def null_eigenvalues(self, *, pooled: bool = False) -> Array:
+        """Eigenvalues of the smooth part's second derivative in the slopes at the null model.
+
+        Of each task, or of the sum over tasks; with several outputs the mean curvature of an output is used.
+        """
+        hessian = self.curvature(self.null_intercept[self.data.codes] + self.fixed)
+        root = np.sqrt(np.trace(hessian, axis1=1, axis2=2) / self.n_outputs)
+        d = self.data.n_features
+        with one_blas_thread():
+            if pooled:
+                return _pooled_eigenvalues(self.rows, root, d)
+            values: list[Array] = []
+            for _, X, pairs, mask in self.rows.batches():
+                weight = root[pairs] if mask is None else np.where(mask, root[pairs], 0.0)
+                B = X * weight[..., None]
+                swapped = B.transpose(0, 2, 1)
+                values.append(np.linalg.eigvalsh(swapped @ B if d <= B.shape[1] else B @ swapped).ravel())
+        return np.maximum(np.concatenate(values), 0.0)
+
+    def rotated(self) -> tuple[Problem, Array]:
+        """Return the same problem in the span of the rows, and the orthonormal columns Q of that span.
+
+        For couplings that do not see a rotation of the features; slopes come back as V Q'.
+        """
+        X = self.data.X.toarray() if sparse.issparse(self.data.X) else self.data.X
+        Q = np.linalg.qr(np.asarray(X, dtype=np.float64).T)[0]
+        return replace(self, data=replace(self.data, X=X @ Q)), Q
+
+    def _shape(self, z: Array) -> Array:
+        return z[:, 0] if z.ndim == 2 and z.shape[1] == 1 else z
+
+
+def _pooled_eigenvalues(rows: RowOperator, root: Array, d: int) -> Array:
+    """Eigenvalues of sum_i h_i x_i x_i', or its diagonal where a d x d problem would be large."""
+    if d > 2000:
+        diagonal = np.zeros(d)
+        for _, X, pairs, _ in rows.batches():
+            diagonal += np.einsum("bmd,bm->d", X * X, root[pairs] ** 2)
+        return diagonal
+    gram = np.zeros((d, d))
+    for _, X, pairs, _ in rows.batches():
+        flat = (X * root[pairs][..., None]).reshape(-1, d)
+        gram += flat.T @ flat
+    return np.maximum(np.linalg.eigvalsh(gram), 0.0)

@@ -1,0 +1,243 @@
+"""Rows of all tasks as numbers, sorted by task: what every solver reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from crosstask.tasks._doors import TaskRows
+from crosstask.tasks._operators import RowOperator, make_operator
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TaskData:
+    """Rows of all tasks as numbers, sorted by task.
+
+    Parameters
+    ----------
+    X : ndarray or CSR of shape (n_table_rows, n_features)
+        float64 or float32. With ``table_row=None`` its rows are sorted by task, one for each pair; otherwise it is
+        shared by all tasks and pair i reads row ``table_row[i]`` (the wide door).
+    y : ndarray of shape (n_pairs,)
+        Target as a number, or the position of its class (0, 1, ..), in sorted order.
+    sample_weight : ndarray of shape (n_pairs,)
+        Positive weights, in sorted order.
+    offsets : ndarray of shape (n_tasks + 1,)
+        Pairs ``offsets[t]:offsets[t + 1]`` belong to task t. A task may be empty (a fold can leave it out).
+    order : ndarray of shape (n_pairs,)
+        Sorted pair i was pair ``order[i]`` of the rows it came from; -1 for a prior row.
+    tasks : ndarray of shape (n_tasks,)
+        Task ids.
+    table_row : ndarray of shape (n_pairs,), optional
+        See X.
+    n_classes : int, optional
+        Number of classes; None for regression.
+    is_prior : ndarray of bool of shape (n_pairs,), optional
+        Marks the rows that ``with_prior_rows`` added: they count in the loss, not in n.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = TaskData.from_arrays(np.eye(3), [1.0, 2.0, 3.0], ["b", "a", "b"])
+    >>> data.y, data.order, data.offsets
+    (array([2., 1., 3.]), array([1, 0, 2]), array([0, 1, 3]))
+    """
+
+    X: Any
+    y: Array
+    sample_weight: Array
+    offsets: NDArray[np.intp]
+    order: NDArray[np.intp]
+    tasks: NDArray[Any]
+    table_row: NDArray[np.intp] | None = None
+    n_classes: int | None = None
+    is_prior: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def from_rows(cls, rows: TaskRows, X: Any, y: Any, *, n_classes: int | None = None) -> TaskData:
+        """Sort what came through a door by task.
+
+        Parameters
+        ----------
+        rows : TaskRows
+            From ``open_fit``; its codes, tasks, weights and ``table_row`` are read.
+        X : ndarray or CSR of shape (n_table_rows, n_features)
+            The numeric matrix of ``rows.X``.
+        y : ndarray of shape (n_pairs,)
+            Numbers, or class positions 0 .. n_classes - 1.
+        n_classes : int, optional
+            Number of classes.
+        """
+        return _sorted(X, y, rows.codes, rows.tasks, rows.sample_weight, rows.table_row, n_classes)
+
+    @classmethod
+    def from_arrays(
+        cls, X: Any, y: Any, task: Any, *, sample_weight: Any = None, n_classes: int | None = None
+    ) -> TaskData:
+        """Sort plain arrays by task; for tests, benchmarks and use without an estimator."""
+        tasks, codes = np.unique(np.asarray(task), return_inverse=True)
+        matrix = X.tocsr() if sparse.issparse(X) else np.asarray(X)
+        if matrix.dtype not in (np.float64, np.float32):
+            matrix = matrix.astype(np.float64)
+        return _sorted(matrix, np.asarray(y), codes.reshape(-1), tasks, sample_weight, None, n_classes)
+
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks, empty ones included."""
+        return len(self.tasks)
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return int(self.X.shape[1])
+
+    @property
+    def n_pairs(self) -> int:
+        """Number of observed (row, task) pairs, prior rows included."""
+        return len(self.y)
+
+    @cached_property
+    def codes(self) -> NDArray[np.intp]:
+        """Task of each sorted pair."""
+        return np.repeat(np.arange(self.n_tasks), np.diff(self.offsets))
+
+    @cached_property
+    def totals(self) -> Array:
+        """Sum of the weights of each task's real rows (n_t of the objective)."""
+        weight = self.sample_weight if self.is_prior is None else np.where(self.is_prior, 0.0, self.sample_weight)
+        return np.bincount(self.codes, weight, self.n_tasks)
+
+    @cached_property
+    def centred(self) -> RowOperator:
+        """Rows less the weighted mean of their task."""
+        return make_operator(self, centre=True)
+
+    @cached_property
+    def plain(self) -> RowOperator:
+        """Rows as they are."""
+        return make_operator(self, centre=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what is cheap to recompute out of pickles."""
+        return {k: v for k, v in self.__dict__.items() if k not in {"codes", "totals", "centred", "plain"}}
+
+    def pair_rows(self, pairs: Any = slice(None)) -> Any:
+        """Return the rows of X that belong to some sorted pairs."""
+        return self.X[pairs] if self.table_row is None else self.X[self.table_row[pairs]]
+
+    def decision(self, coef: Array, intercept: Array) -> Array:
+        """Return x'w + b of each sorted pair, shape (n_pairs, K), for coef (T, K, d) and intercept (T, K)."""
+        return self.plain.decision(coef) + intercept[self.codes]
+
+    def take(self, pairs: NDArray[Any]) -> TaskData:
+        """Return some of the sorted pairs (positions or mask); all tasks stay, empty where nothing was taken."""
+        kept = np.flatnonzero(pairs) if np.asarray(pairs).dtype == bool else np.sort(pairs)
+        sizes = np.bincount(self.codes[kept], minlength=self.n_tasks)
+        return replace(
+            self,
+            X=self.X[kept] if self.table_row is None else self.X,
+            y=self.y[kept],
+            sample_weight=self.sample_weight[kept],
+            offsets=np.concatenate([[0], np.cumsum(sizes)]),
+            order=self.order[kept],
+            table_row=None if self.table_row is None else self.table_row[kept],
+            is_prior=None if self.is_prior is None else self.is_prior[kept],
+        )
+
+    def scaled(self, scale: Array) -> TaskData:
+        """Return the same data with each column divided by its scale."""
+        if sparse.issparse(self.X):
+            X = self.X.copy()
+            X.data = X.data / scale.astype(X.dtype)[X.indices]
+        else:
+            X = self.X / scale.astype(self.X.dtype)
+        return replace(self, X=X)
+
+    def with_prior_rows(self) -> TaskData:
+        """Give each task that misses a class weak prior rows.
+
+        Such a task gets one row per class at its weighted mean x, with weight .5 each. The objective's n stays the
+        sum of the real weights, so the loss of these rows is added as (1/n) c_t sum_k .5 L(k, m_t'w_t + b_t). A task
+        whose k real rows are all of one class is then, on its own, the smoothed prior (k + .5) / (n_t + K / 2).
+        """
+        if self.n_classes is None:
+            raise ValueError("prior rows are for classification: these data have no classes (n_classes=None).")
+        k = self.n_classes
+        cell = self.codes * k + self.y.astype(np.intp)
+        present = np.bincount(cell, self.sample_weight, self.n_tasks * k).reshape(self.n_tasks, k) > 0
+        lacking = np.flatnonzero(~present.all(axis=1) & (np.diff(self.offsets) > 0))
+        if not len(lacking):
+            return self
+        means = np.vstack([self._mean_row(t) for t in lacking]).astype(self.X.dtype)
+        codes = np.concatenate([self.codes, np.repeat(lacking, k)])
+        order = np.argsort(codes, kind="stable")
+        table_row = np.arange(self.n_pairs) if self.table_row is None else self.table_row
+        rows = np.concatenate([table_row, self.X.shape[0] + np.repeat(np.arange(len(lacking)), k)])[order]
+        X = sparse.vstack([self.X, means]).tocsr() if sparse.issparse(self.X) else np.vstack([self.X, means])
+        n_new = len(lacking) * k
+        was_prior = np.zeros(self.n_pairs, dtype=bool) if self.is_prior is None else self.is_prior
+        return replace(
+            self,
+            X=X[rows] if self.table_row is None else X,
+            y=np.concatenate([self.y, np.tile(np.arange(k, dtype=self.y.dtype), len(lacking))])[order],
+            sample_weight=np.concatenate([self.sample_weight, np.full(n_new, 0.5)])[order],
+            offsets=np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=self.n_tasks))]),
+            order=np.concatenate([self.order, np.full(n_new, -1)])[order],
+            table_row=None if self.table_row is None else rows,
+            is_prior=np.concatenate([was_prior, np.ones(n_new, dtype=bool)])[order],
+        )
+
+    def _mean_row(self, t: int) -> Array:
+        pairs = slice(self.offsets[t], self.offsets[t + 1])
+        weight = self.sample_weight[pairs]
+        return np.asarray(self.pair_rows(pairs).T @ (weight / weight.sum())).reshape(1, -1)
+
+
+def _sorted(
+    X: Any, y: Any, codes: NDArray[Any], tasks: NDArray[Any], weight: Any, table_row: Any, n_classes: int | None
+) -> TaskData:
+    order = np.argsort(codes, kind="stable")
+    in_order = bool(np.all(order[1:] > order[:-1])) if len(order) else True
+    weights = np.ones(len(codes)) if weight is None else np.asarray(weight, dtype=np.float64)
+    shared = table_row is not None
+    return TaskData(
+        X=X if shared or in_order else X[order],
+        y=np.asarray(y, dtype=np.float64)[order],
+        sample_weight=weights[order],
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(tasks)))]).astype(np.intp),
+        order=order.astype(np.intp),
+        tasks=tasks,
+        table_row=table_row[order] if shared else None,
+        n_classes=n_classes,
+    )
+
+
+def column_scale(data: TaskData) -> Array:
+    """Return the weighted standard deviation of each column over all pairs, 1 where the column is constant.
+
+    Nothing is centred, so a sparse X stays sparse; with free intercepts centring would change nothing. A column
+    counts as constant where its deviation is within rounding of its size.
+    """
+    weight = data.sample_weight
+    if data.is_prior is not None:
+        weight = np.where(data.is_prior, 0.0, weight)
+    if data.table_row is not None:
+        weight = np.bincount(data.table_row, weight, data.X.shape[0])
+    weight = weight / weight.sum()
+    if sparse.issparse(data.X):
+        from sklearn.utils.sparsefuncs import mean_variance_axis
+
+        mean, variance = (np.asarray(v, dtype=np.float64) for v in mean_variance_axis(data.X, 0, weights=weight))
+    else:
+        mean = weight @ data.X
+        variance = weight @ (data.X - mean) ** 2
+    rounding = 10.0 * float(np.finfo(data.X.dtype).eps) * np.abs(mean)
+    deviation = np.sqrt(variance)
+    return np.where(deviation > rounding, deviation, 1.0)

@@ -1,0 +1,203 @@
+"""Products with the rows of all tasks at once: z_i = x_i'w_t(i), its transpose, and weighted second moments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from crosstask.tasks._data import TaskData
+
+Array = NDArray[np.float64]
+SMALL_COPY = 4_000_000  # entries up to which a shared X may be copied for each task
+
+
+class Batch(NamedTuple):
+    """Some tasks of similar size, padded to the same number of rows with rows of zeros."""
+
+    tasks: NDArray[np.intp]  # (B,)
+    X: Array  # (B, m, d), less the shift
+    pairs: NDArray[np.intp]  # (B, m), sorted pair of each row; padding repeats a pair of the task
+    mask: NDArray[np.bool_] | None  # (B, m), None where nothing is padded
+
+
+class RowOperator:
+    """The rows of all tasks, less ``shift[t]``, as a linear map from (T, K, d) to (n_pairs, K).
+
+    Parameters
+    ----------
+    data : TaskData
+        Rows sorted by task.
+    shift : ndarray of shape (n_tasks, n_features)
+        Subtracted from the rows of each task.
+    """
+
+    def __init__(self, data: TaskData, shift: Array) -> None:
+        self.shift = shift
+        self.n_tasks, self.n_features = shift.shape
+        self.n_pairs = data.n_pairs
+        self._batches = list(_dense_batches(data, shift))
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield dense rows, some tasks at a time."""
+        return iter(self._batches)
+
+    def decision(self, V: Array) -> Array:
+        """Return (x_i - shift_t)'v_tk for each pair i and output k."""
+        z = np.empty((self.n_pairs, V.shape[1]))
+        for tasks, X, pairs, mask in self.batches():
+            product = X @ V[tasks].transpose(0, 2, 1)
+            if mask is None:
+                z[pairs.reshape(-1)] = product.reshape(-1, V.shape[1])
+            else:
+                z[pairs[mask]] = product[mask]
+        return z
+
+    def adjoint(self, R: Array) -> Array:
+        """Return sum_i r_ik (x_i - shift_t) for each task and output, shape (T, K, d)."""
+        out = np.zeros((self.n_tasks, R.shape[1], self.n_features))
+        for tasks, X, pairs, _ in self.batches():
+            out[tasks] = R[pairs].transpose(0, 2, 1) @ X
+        return out
+
+    def second(self, h: Array) -> tuple[Array, Array, Array]:
+        """Return (sum h, sum h x, sum h x x') of each task, x less the shift: shapes (T,), (T, d), (T, d, d)."""
+        total = np.zeros(self.n_tasks)
+        first = np.zeros((self.n_tasks, self.n_features))
+        gram = np.zeros((self.n_tasks, self.n_features, self.n_features))
+        for tasks, X, pairs, mask in self.batches():
+            weight = h[pairs] if mask is None else np.where(mask, h[pairs], 0.0)
+            weighted = X * weight[..., None]
+            total[tasks] = weight.sum(axis=1)
+            first[tasks] = weighted.sum(axis=1)
+            gram[tasks] = weighted.transpose(0, 2, 1) @ X
+        return total, first, gram
+
+
+class LiftedRows(RowOperator):
+    """Sparse rows, as one CSR matrix with a band of columns for each task; nothing is made dense but one task."""
+
+    def __init__(self, data: TaskData, shift: Array) -> None:
+        self.shift = shift
+        self.n_tasks, self.n_features = shift.shape
+        self.n_pairs = data.n_pairs
+        self._data = data
+        rows = data.pair_rows()
+        per_row = np.diff(rows.indptr)
+        columns = rows.indices.astype(np.int64) + np.repeat(data.codes.astype(np.int64) * self.n_features, per_row)
+        shape = (self.n_pairs, self.n_tasks * self.n_features)
+        self._lifted = sparse.csr_matrix((rows.data, columns, rows.indptr), shape=shape)
+        self._members = sparse.csr_matrix(
+            (np.ones(self.n_pairs), data.codes, np.arange(self.n_pairs + 1)), shape=(self.n_pairs, self.n_tasks)
+        )
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the dense rows of one task at a time."""
+        return _one_by_one(self._data, self.shift)
+
+    def decision(self, V: Array) -> Array:
+        """Return (x_i - shift_t)'v_tk for each pair i and output k."""
+        flat = V.transpose(0, 2, 1).reshape(-1, V.shape[1])
+        return self._lifted @ flat - np.einsum("td,tkd->tk", self.shift, V)[self._data.codes]
+
+    def adjoint(self, R: Array) -> Array:
+        """Return sum_i r_ik (x_i - shift_t) for each task and output, shape (T, K, d)."""
+        flat = cast("Array", self._lifted.T @ R).reshape(self.n_tasks, self.n_features, -1).transpose(0, 2, 1)
+        sums = cast("Array", self._members.T @ R)
+        return flat - sums[:, :, None] * self.shift[:, None, :]
+
+
+class SharedRows(RowOperator):
+    """One X for all tasks (the wide door), read through ``table_row`` and never repeated."""
+
+    def __init__(self, data: TaskData, shift: Array) -> None:
+        assert data.table_row is not None
+        self.shift = shift
+        self.n_tasks, self.n_features = shift.shape
+        self.n_pairs = data.n_pairs
+        self._data = data
+        self._cell = data.table_row * self.n_tasks + data.codes
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the dense rows of one task at a time."""
+        return _one_by_one(self._data, self.shift)
+
+    def decision(self, V: Array) -> Array:
+        """Return (x_i - shift_t)'v_tk for each pair i and output k."""
+        k = V.shape[1]
+        full = np.asarray(self._data.X @ V.reshape(-1, self.n_features).T).reshape(-1, k)
+        return full[self._cell] - np.einsum("td,tkd->tk", self.shift, V)[self._data.codes]
+
+    def adjoint(self, R: Array) -> Array:
+        """Return sum_i r_ik (x_i - shift_t) for each task and output, shape (T, K, d)."""
+        k = R.shape[1]
+        full = np.zeros((self._data.X.shape[0] * self.n_tasks, k))
+        full[self._cell] = R
+        table = full.reshape(-1, self.n_tasks * k)
+        product = np.asarray(self._data.X.T @ table).T.reshape(self.n_tasks, k, self.n_features)
+        sums = table.sum(axis=0).reshape(self.n_tasks, k)
+        return product - sums[:, :, None] * self.shift[:, None, :]
+
+
+def make_operator(data: TaskData, *, centre: bool) -> RowOperator:
+    """Choose how the rows are laid out in memory."""
+    shift = task_means(data) if centre else np.zeros((data.n_tasks, data.n_features))
+    copies = data.n_pairs * data.n_features
+    if data.table_row is not None and (sparse.issparse(data.X) or copies > SMALL_COPY):
+        return SharedRows(data, shift)
+    if sparse.issparse(data.X):
+        return LiftedRows(data, shift)
+    return RowOperator(data, shift)
+
+
+def task_means(data: TaskData) -> Array:
+    """Return the weighted mean row of each task, zeros for an empty task."""
+    weight = data.sample_weight
+    total = np.bincount(data.codes, weight, data.n_tasks)
+    share = weight / total[data.codes]
+    if data.table_row is None and not sparse.issparse(data.X):
+        means = np.zeros((data.n_tasks, data.n_features))
+        filled = np.flatnonzero(np.diff(data.offsets) > 0)
+        if len(filled):
+            means[filled] = np.add.reduceat(data.X * share[:, None], data.offsets[filled], axis=0)
+        return means
+    rows = np.arange(data.n_pairs) if data.table_row is None else data.table_row
+    mixing: Any = sparse.csr_matrix((share, (data.codes, rows)), shape=(data.n_tasks, data.X.shape[0]))
+    product = mixing @ data.X
+    return np.asarray(product.toarray() if sparse.issparse(product) else product, dtype=np.float64)
+
+
+def _dense_batches(data: TaskData, shift: Array) -> Iterator[Batch]:
+    """Group tasks so that padding them to the largest of their group less than doubles the rows."""
+    sizes = np.diff(data.offsets)
+    filled = np.flatnonzero(sizes > 0)
+    if not len(filled):
+        return
+    key = np.floor(2 * np.log2(sizes[filled]))
+    if len(filled) * sizes.max() <= 1.5 * data.n_pairs:
+        key[:] = 0
+    for value in np.unique(key):
+        tasks = filled[key == value]
+        longest = int(sizes[tasks].max())
+        position = np.arange(longest)
+        pairs = data.offsets[tasks][:, None] + np.minimum(position, sizes[tasks][:, None] - 1)
+        mask = position < sizes[tasks][:, None]
+        X = np.asarray(data.pair_rows(pairs.reshape(-1))).reshape(len(tasks), longest, -1)
+        X = X - shift[tasks][:, None, :].astype(X.dtype)
+        if mask.all():
+            yield Batch(tasks, X, pairs, None)
+        else:
+            X[~mask] = 0.0
+            yield Batch(tasks, X, pairs, mask)
+
+
+def _one_by_one(data: TaskData, shift: Array) -> Iterator[Batch]:
+    for t in np.flatnonzero(np.diff(data.offsets) > 0):
+        pairs = np.arange(data.offsets[t], data.offsets[t + 1])
+        rows = data.pair_rows(pairs)
+        dense = rows.toarray() if sparse.issparse(rows) else np.asarray(rows)
+        yield Batch(np.array([t]), (dense - shift[t].astype(dense.dtype))[None], pairs[None], None)
