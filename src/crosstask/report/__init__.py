@@ -1,0 +1,16 @@
+"""What a fitted model knows about its tasks, as a page and as pictures."""
+
+from crosstask.report._collect import collect
+from crosstask.report._data import Calibration, CoefficientTable, Column, ReportData, TaskResult
+from crosstask.report._page import render, write_report
+
+__all__ = [
+    "Calibration",
+    "CoefficientTable",
+    "Column",
+    "ReportData",
+    "TaskResult",
+    "collect",
+    "render",
+    "write_report",
+]

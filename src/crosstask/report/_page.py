@@ -1,0 +1,109 @@
+"""From data to one HTML page, and to a file."""
+
+from __future__ import annotations
+
+import math
+import os
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from crosstask.persistence import check_output, write_atomically
+from crosstask.report import _words as words
+from crosstask.report._collect import collect
+from crosstask.report._data import ReportData
+from crosstask.report._figures import calibration_figure, forest_figure, gain_figure, weights_figure
+from crosstask.report._scale import gain_text, listed, loss_text, share_text
+from crosstask.report._tables import coefficient_rows, row_bars, score_table
+
+FOLDED_COLUMNS = 25
+SHOWN_CLASSES = 9
+
+
+def render(data: ReportData) -> str:
+    """Return the page: one HTML text with its style and drawings inside, the same for the same data.
+
+    Parameters
+    ----------
+    data : ReportData
+        All that it shows.
+
+    Returns
+    -------
+    str
+        HTML without scripts and without links to anything outside.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("crosstask.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = files("crosstask.report").joinpath("page.css").read_text(encoding="utf-8")
+    return environment.get_template("page.html.jinja").render(style=style, **_context(data))
+
+
+def _context(data: ReportData) -> dict[str, Any]:
+    own, guarded = words.mean_losses(data)
+    return {
+        "data": data,
+        "title": words.headline(data),
+        "summary": words.summary(data),
+        "one": words.plural(data.task_word, 1),
+        "several": words.plural(data.task_word, 2),
+        "facts": {"own": loss_text(own), "guarded": loss_text(guarded), "change": _change(own, guarded)},
+        "groups": words.grouped(data.tasks),
+        "said": words.SAID,
+        "meant": words.MEANT,
+        "gain": gain_figure(data),
+        "weights": weights_figure(data),
+        "scores": score_table(data),
+        "bars": row_bars(data),
+        "forest": None if data.coefficients is None else forest_figure(data.coefficients),
+        "numbers": [] if data.coefficients is None else coefficient_rows(data.coefficients),
+        "calibration": [calibration_figure(one) for one in data.calibration[:SHOWN_CLASSES]],
+        "share": share_text,
+        "listed": listed,
+        "folded_columns": FOLDED_COLUMNS,
+    }
+
+
+def _change(own: float, guarded: float) -> str:
+    """Say how far the guarded loss lies below the own one, with a minus sign for below."""
+    return gain_text((guarded - own) / own) if math.isfinite(own) and own != 0 else ""
+
+
+def write_report(model: Any, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+    """Write what a fitted model knows about its tasks as one HTML page.
+
+    The page needs no network and no scripts, follows the reader's light or dark setting, and is made for phones and
+    paper as well: the verdict in words, the gain of each task with its interval, guard weights, scores of every
+    candidate, effects of linear models, calibration of classifiers, and how to fit the same model in Python.
+
+    Parameters
+    ----------
+    model : CrossTaskRegressor, CrossTaskClassifier or ReportData
+        Fitted.
+    path : path-like
+        The file; ``.html`` is the usual ending.
+    force : bool, default=False
+        Whether a file that exists may be replaced. It is replaced wholly or not at all.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the model was not fitted.
+    FileExistsError
+        If the file exists and ``force`` is False.
+    """
+    target = check_output(path, force=force)
+    data = model if isinstance(model, ReportData) else collect(model)
+    return write_atomically(target, render(data).encode("utf-8"), force=force)

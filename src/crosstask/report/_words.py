@@ -1,0 +1,105 @@
+"""The verdict in words: a headline, what it rests on, and who is meant."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from crosstask.report._data import Code, ReportData, TaskResult
+from crosstask.report._scale import gain_text, listed, loss_text
+
+SAID: dict[Code, str] = {"share": "shares", "blend": "blends", "alone": "stays alone", "borrowed": "borrowed"}
+MEANT: dict[Code, str] = {
+    "share": "mostly a model learned together with the others",
+    "blend": "a blend of the shared models and its own",
+    "alone": "mostly its own model: the others do not help it",
+    "borrowed": "too few rows for a verdict of its own, so it takes what the others agree on",
+}
+ORDER: tuple[Code, ...] = ("alone", "blend", "share", "borrowed")
+
+
+def plural(word: str, count: int) -> str:
+    """Return the word for so many things; a name that is no plain word stays as it is, quoted."""
+    if not word.isalpha() or not word.isascii():
+        return "task" if count == 1 else "tasks"
+    word = word.lower()
+    if count == 1:
+        return word
+    if word.endswith("y") and word[-2:-1] not in set("aeiou"):
+        return f"{word[:-1]}ies"
+    return f"{word}es" if word.endswith(("s", "x", "ch", "sh")) else f"{word}s"
+
+
+def headline(data: ReportData) -> str:
+    """One sentence: how many learn from the others, and who is left alone."""
+    total = len(data.tasks)
+    alone = [task.name for task in data.tasks if task.code == "alone"]
+    noun = plural(data.task_word, total)
+    if total == 1:
+        return f"There is one {plural(data.task_word, 1)} only, so there is nobody to learn from."
+    if not alone:
+        return f"{_all(total)} {noun} learn from the others."
+    if len(alone) == total:
+        return f"Leave {'both' if total == 2 else f'all {total}'} {noun} alone: sharing helps none of them."
+    left = listed(alone) if len(alone) <= 3 else f"{len(alone)} of them"
+    return f"{total - len(alone)} of {total} {noun} learn from the others; {left} {_is(alone)} best left alone."
+
+
+def _all(total: int) -> str:
+    return "Both" if total == 2 else f"All {total}"
+
+
+def _is(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
+
+
+def summary(data: ReportData) -> str:
+    """What the headline rests on: mean losses, and how many gain or lose clearly."""
+    own, guarded = mean_losses(data)
+    if not (math.isfinite(own) and math.isfinite(guarded)) or own == 0:
+        return "No loss of the tasks' own models is known, so there is no gain to show."
+    change = (own - guarded) / own
+    direction = "lower" if change >= 0 else "higher"
+    noun = plural(data.task_word, 2)
+    size = gain_text(abs(change)).lstrip("+")
+    better, worse = clear(data)
+    return (
+        f"On rows held out from fitting, the guarded models' mean {data.loss} is {size} {direction} than that of a "
+        f"model of its own for each {plural(data.task_word, 1)} ({loss_text(guarded)} against {loss_text(own)}, "
+        f"every {plural(data.task_word, 1)} counting the same). {_count(better, noun)} clearly, "
+        f"{_lose(worse)} clearly; for the rest the interval of the gain holds zero."
+    )
+
+
+def _count(better: int, noun: str) -> str:
+    return f"No {noun} gain" if better == 0 else f"{better} gain{'s' if better == 1 else ''}"
+
+
+def _lose(worse: int) -> str:
+    return "none loses" if worse == 0 else f"{worse} lose{'s' if worse == 1 else ''}"
+
+
+def clear(data: ReportData) -> tuple[int, int]:
+    """Count the tasks whose whole interval lies above, and below, zero."""
+    better = sum(math.isfinite(task.low) and task.low > 0 for task in data.tasks)
+    worse = sum(math.isfinite(task.high) and task.high < 0 for task in data.tasks)
+    return better, worse
+
+
+def mean_losses(data: ReportData) -> tuple[float, float]:
+    """Mean own and guarded loss over the tasks that have both."""
+    pairs = np.array([(task.own_loss, task.guarded_loss) for task in data.tasks], dtype=np.float64).reshape(-1, 2)
+    pairs = pairs[np.isfinite(pairs).all(axis=1)]
+    if not len(pairs):
+        return math.nan, math.nan
+    own, guarded = pairs.mean(axis=0)
+    return float(own), float(guarded)
+
+
+def grouped(tasks: tuple[TaskResult, ...]) -> list[tuple[Code, list[TaskResult]]]:
+    """Return the tasks of each verdict, those left alone first."""
+    groups: list[tuple[Code, list[TaskResult]]] = [
+        (code, [task for task in tasks if task.code == code]) for code in ORDER
+    ]
+    return [(code, members) for code, members in groups if members]
