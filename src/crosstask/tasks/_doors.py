@@ -223,7 +223,7 @@ def _open_long(table: Any, targets: NDArray[Any], column: Any, task: Any, door: 
 
 
 def _open_wide(table: Any, y: Any, targets: NDArray[Any], classification: bool) -> TaskRows:
-    observed = ~_missing(targets)
+    observed = ~missing_values(targets)
     names = np.asarray(list(y.columns)) if hasattr(y, "columns") else np.arange(targets.shape[1])
     empty = [str(name) for name in names[~observed.any(axis=0)]]
     if empty:
@@ -238,7 +238,7 @@ def _open_wide(table: Any, y: Any, targets: NDArray[Any], classification: bool) 
     return TaskRows(table, values, codes.astype(np.intp), index.ids, None, table_row.astype(np.intp), "wide")
 
 
-def _missing(targets: NDArray[Any]) -> NDArray[np.bool_]:
+def missing_values(targets: NDArray[Any]) -> NDArray[np.bool_]:
     if targets.dtype.kind == "f":
         return np.isnan(targets)
     if targets.dtype.kind == "O":
@@ -255,7 +255,7 @@ def check_target(targets: NDArray[Any], classification: bool) -> NDArray[Any]:
         If y is missing somewhere, is not finite, or is of the wrong kind.
     """
     vector = column_or_1d(targets)
-    missing = _missing(vector)
+    missing = missing_values(vector)
     if missing.any():
         raise ValueError(
             f"Input y contains NaN: {int(missing.sum())} of {len(vector)} targets are missing (first at row "
