@@ -1,0 +1,182 @@
+"""What MultiTaskRegressor and MultiTaskClassifier share: the doors, the joint objective, alpha, and predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstask.couplings import Coupling, Pooled, as_coupling
+from crosstask.losses import Loss
+from crosstask.multitask._choice import choose
+from crosstask.multitask._support import IntVector, check_option
+from crosstask.multitask._tuning import Objective, as_one_task, read_folds
+from crosstask.multitask._wrapper import UNSEEN
+from crosstask.solvers import Solution
+from crosstask.tasks import TaskData, TaskMixin, TaskRows, column_names, numeric_matrix
+from crosstask.tasks._data import column_scale
+from crosstask.tasks._frames import as_table
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What one fit needs besides the rows."""
+
+    objective: Objective
+    folds: list[IntVector]
+    scale: Array
+
+
+class LinearTasks(TaskMixin):
+    """Base of the linear estimators; a subclass turns y into numbers and the predictor into an answer."""
+
+    coupling: str | Coupling
+    loss: str | Loss
+    alpha: float | str
+    task_column: str | int | None
+    task_weight: str
+    fit_intercept: bool
+    standardize: bool
+    unseen_task: str
+    cv: Any
+    n_alphas: int
+    tol: float
+    max_iter: int
+    n_jobs: int | None
+    random_state: Any
+    verbose: Any
+    tasks_: NDArray[Any]
+    n_features_in_: int
+
+    def fit(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
+        """Fit one linear model for each task, jointly.
+
+        Parameters
+        ----------
+        X : table of shape (n_rows, n_columns)
+            Numbers, dense or sparse; with ``task_column`` also the task ids.
+        y : array-like of shape (n_rows,) or (n_rows, n_tasks)
+            The target; two-dimensional with NaN = not observed at the wide door.
+        task : array-like of shape (n_rows,), optional
+            Task ids, where no column of X holds them.
+        sample_weight : array-like of shape (n_rows,) or, at the wide door, (n_rows, n_tasks), optional
+            A weight of k at a fixed alpha is the same as k copies of the row.
+
+        Returns
+        -------
+        Self
+        """
+        coupling = self._check_options()
+        rows = self._open_fit(X, y, task, sample_weight)
+        matrix = numeric_matrix(self, rows.X)
+        self.columns_ = column_names(rows.X) or [f"x{j}" for j in range(matrix.shape[1])]
+        data, loss = self._read_target(rows, matrix)
+        scale = column_scale(data) if self.standardize else np.ones(matrix.shape[1])
+        data = data.scaled(scale) if self.standardize else data
+        weighting: Any = self.task_weight
+        objective = Objective(loss, self.fit_intercept, weighting, self.max_iter)
+        folds: list[IntVector] = []
+        if self.alpha == "auto":
+            table = as_table(X)
+            strata = loss.classifies
+            folds = read_folds(self.cv, table, rows, sample_weight, self.random_state, strata=strata)
+        self._fit_joint(data, coupling, _Plan(objective, folds, scale))
+        return self
+
+    def _fit_joint(self, data: TaskData, coupling: Coupling, plan: _Plan) -> None:
+        fitted, self.alpha_, self.path_ = self._solve(data, coupling, plan)
+        self.coef_, self.intercept_ = _squeezed(fitted.coef / plan.scale), _squeezed(fitted.intercept)
+        self.gap_, self.n_iter_, self.objective_ = fitted.gap, fitted.n_iter, fitted.objective
+        self.solver_ = fitted.solver
+        centre = fitted.coef.mean(axis=0) if fitted.centre is None else fitted.centre
+        self.shared_coef_ = _squeezed((centre / plan.scale)[None])[0]
+        if self.unseen_task == "mean":
+            self.unseen_coef_, self.unseen_intercept_ = self.coef_.mean(axis=0), self.intercept_.mean(axis=0)
+        elif self.unseen_task == "pooled":
+            crowd, _, _ = self._solve(as_one_task(data), Pooled(), plan)
+            self.unseen_coef_ = _squeezed(crowd.coef / plan.scale)[0]
+            self.unseen_intercept_ = _squeezed(crowd.intercept)[0]
+
+    def _solve(self, data: TaskData, coupling: Coupling, plan: _Plan) -> tuple[Solution, float, dict[str, Any]]:
+        choice = choose(
+            data,
+            plan.folds,
+            plan.objective,
+            coupling,
+            self.alpha,
+            self.n_alphas,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
+        return choice.refit(data, plan.objective, self.tol), choice.alpha, choice.path
+
+    def _check_options(self) -> Coupling:
+        check_option("unseen_task", self.unseen_task, UNSEEN)
+        check_option("task_weight", self.task_weight, ("rows", "equal"))
+        if isinstance(self.alpha, str):
+            check_option("alpha", self.alpha, ("auto",))
+        elif not (np.isfinite(self.alpha) and self.alpha > 0):
+            raise ValueError(f"alpha={self.alpha!r} must be positive, or 'auto': give a small alpha to couple weakly.")
+        if int(self.n_alphas) < 1:
+            raise ValueError(f"n_alphas={self.n_alphas!r} must be at least 1.")
+        return as_coupling(self.coupling)
+
+    def _read_target(self, rows: TaskRows, matrix: Any) -> tuple[TaskData, Loss]:
+        raise NotImplementedError
+
+    def _linear(self, X: Any, task: Any) -> Array:
+        """Return the predictors, of shape (n_pairs, K), or (n_rows, n_tasks, K) at the wide door."""
+        rows = self._open_predict(X, task)
+        matrix = numeric_matrix(self, rows.X)
+        coef = self.coef_[:, None] if self.coef_.ndim == 2 else self.coef_
+        intercept = self.intercept_[:, None] if self.intercept_.ndim == 1 else self.intercept_
+        n_tasks, k, d = coef.shape
+        if rows.door == "wide":
+            return np.asarray(matrix @ coef.reshape(n_tasks * k, d).T).reshape(-1, n_tasks, k) + intercept
+        present = np.unique(rows.codes)
+        z = np.empty((len(rows.codes), k))
+        for code in present:
+            pairs = slice(None) if len(present) == 1 else np.flatnonzero(rows.codes == code)
+            w, b = (coef[code], intercept[code]) if code >= 0 else self._for_unseen(k, d)
+            z[pairs] = matrix[pairs] @ w.T + b
+        return z
+
+    def _for_unseen(self, k: int, d: int) -> tuple[Array, Array]:
+        return self.unseen_coef_.reshape(k, d), np.reshape(self.unseen_intercept_, k)
+
+    def coefficients(self) -> Any:
+        """Return the slopes as a data frame, one line for each task and feature (and class, where there are several).
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``task``, ``feature``, ``class`` (with several outputs), ``value``, ``shared`` (the centre that
+            the coupling ties the tasks to, otherwise their mean) and ``difference`` (value - shared).
+        """
+        import pandas as pd
+
+        coef = self.coef_[:, None] if self.coef_.ndim == 2 else self.coef_
+        shared = np.broadcast_to(self.shared_coef_.reshape(1, *coef.shape[1:]), coef.shape)
+        n_tasks, k, d = coef.shape
+        frame = {
+            "task": np.repeat(self.tasks_, k * d),
+            "feature": np.tile(np.asarray(self.columns_, dtype=object), n_tasks * k),
+        }
+        if k > 1:
+            frame["class"] = np.tile(np.repeat(self.classes_, d), n_tasks)  # type: ignore[attr-defined]
+        frame |= {"value": coef.ravel(), "shared": shared.ravel(), "difference": (coef - shared).ravel()}
+        return pd.DataFrame(frame)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+def _squeezed(values: Array) -> Array:
+    """Drop the axis of outputs where there is one output."""
+    return values[:, 0] if values.shape[1] == 1 else values

@@ -1,0 +1,162 @@
+"""alpha by task-aware cross-validation, along a warm-started path."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from sklearn.utils.parallel import Parallel, delayed
+
+from crosstask.couplings import Coupling
+from crosstask.losses import Logistic, Loss, Multinomial, Squared
+from crosstask.multitask._support import IntVector, caller_rows, explicit_folds, local_folds
+from crosstask.solvers import Problem, path_decisions
+from crosstask.tasks import TaskData, TaskRows, take_rows
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Everything of the joint objective but the rows, the coupling and alpha."""
+
+    loss: Loss
+    fit_intercept: bool
+    task_weight: Literal["rows", "equal"]
+    max_iter: int
+
+    def problem(self, data: TaskData, coupling: Coupling) -> Problem:
+        """Bind to rows; classification gives tasks that miss a class their prior rows."""
+        rows = data if data.n_classes is None else data.with_prior_rows()
+        return Problem(rows, self.loss, coupling, self.fit_intercept, self.task_weight)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Held-out loss of each alpha, summed over folds; sums carry the rows' weights."""
+
+    alphas: Array  # (A,)
+    loss: Array  # (A, T): sum of weight * loss
+    weight: Array  # (T,): sum of weight
+    moments: Array  # (3, A): sums of weight * c * (1, loss, loss^2), for the standard error
+
+    def __add__(self, other: Curve) -> Curve:
+        return Curve(self.alphas, self.loss + other.loss, self.weight + other.weight, self.moments + other.moments)
+
+    @property
+    def mean(self) -> Array:
+        """Mean loss over all held-out rows, shape (A,)."""
+        return self.loss.sum(axis=1) / self.weight.sum()
+
+    @property
+    def standard_error(self) -> Array:
+        """Standard error of that mean, rows taken as independent, shape (A,)."""
+        mean, (ones, first, second) = self.mean, self.moments
+        return np.sqrt(np.maximum(second - 2 * mean * first + mean**2 * ones, 0.0)) / self.weight.sum()
+
+
+def read_folds(
+    cv: Any, X: Any, rows: TaskRows, sample_weight: Any, random_state: Any, *, strata: bool
+) -> list[IntVector]:
+    """Return the held-out pairs of each fold.
+
+    Rows of the wide door are split as rows: a row's targets are held out together. A seed of None means 0, so that
+    the same call gives the same alpha.
+    """
+    from crosstask.model_selection import task_folds
+
+    kept = caller_rows(rows, sample_weight)
+    if len(np.unique(kept)) < 2:
+        raise ValueError(
+            "alpha='auto' holds rows out, and X has 1 sample: give at least two rows, or a number as alpha."
+        )
+    seed = 0 if random_state is None else random_state
+    if explicit_folds(cv):
+        return [test for _, test in local_folds(cv, kept)]
+    wide = rows.door == "wide"
+    target = rows.y if strata and not wide else None
+    table = rows.X if wide or not hasattr(cv, "split") else take_rows(X, kept)
+    task = None if wide else rows.task
+    folds = [test for _, test in task_folds(cv, table, target, task=task, random_state=seed)]
+    return [np.flatnonzero(np.isin(kept, test)) for test in folds] if wide else folds
+
+
+def held_out_curve(
+    data: TaskData,
+    folds: Sequence[IntVector],
+    objective: Objective,
+    coupling: Coupling,
+    alphas: Array,
+    *,
+    n_jobs: int | None = None,
+    verbose: Any = 0,
+) -> Curve:
+    """Fit the path on each fold's other rows, and add up the losses on the rows held out."""
+    masks: list[NDArray[np.bool_]] = []
+    for test in folds:
+        mask = np.zeros(data.n_pairs, dtype=bool)
+        mask[test] = True
+        masks.append(mask[data.order])
+    parts: Any = Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_one_fold)(data, mask, objective, coupling, alphas) for mask in masks
+    )
+    total: Curve | None = None
+    for done, part in enumerate(parts, start=1):
+        total = part if total is None else total + part
+        report_progress(verbose, done, len(masks), f"{coupling}: fold")
+    assert total is not None
+    return total
+
+
+def _one_fold(
+    data: TaskData, held: NDArray[np.bool_], objective: Objective, coupling: Coupling, alphas: Array
+) -> Curve:
+    train = data.take(~held)
+    known = np.diff(train.offsets) > 0  # a task that the fold leaves no row has no model to judge
+    test = data.take(held & known[data.codes])
+    z = path_decisions(objective.problem(train, coupling), alphas, test, max_iter=objective.max_iter)
+    loss = row_losses(objective.loss, test.y, z.transpose(1, 0, 2))  # (n, A)
+    n_tasks, n_alphas = data.n_tasks, len(alphas)
+    share = np.ones(n_tasks)
+    if objective.task_weight == "equal":
+        share = data.totals.sum() / (n_tasks * data.totals)
+    c = share[test.codes]
+    weight = test.sample_weight * c
+    sums = np.zeros((n_tasks, n_alphas))
+    np.add.at(sums, test.codes, weight[:, None] * loss)
+    spread = (weight * c)[:, None]
+    moments = np.stack([np.sum(spread * loss**power, axis=0) for power in range(3)])
+    return Curve(alphas, sums.T, np.bincount(test.codes, weight, n_tasks).astype(np.float64), moments)
+
+
+def row_losses(loss: Loss, y: Array, z: Array) -> Array:
+    """Return L(y_i, z_ia) of shape (n, A) for z of shape (n, A, K)."""
+    if isinstance(loss, Squared):
+        return 0.5 * (y[:, None] - z[..., 0]) ** 2
+    if isinstance(loss, Logistic):
+        return np.logaddexp(0.0, z[..., 0]) - y[:, None] * z[..., 0]
+    if isinstance(loss, Multinomial):
+        chosen = np.take_along_axis(z, y.astype(np.intp)[:, None, None], axis=2)[..., 0]
+        return logsumexp(z, axis=2) - chosen
+    one = np.ones(1)
+    shape = (1,) if z.shape[2] == 1 else (1, z.shape[2])
+    return np.array([[loss.value(y[i : i + 1], row.reshape(shape), one) for row in z[i]] for i in range(len(y))])
+
+
+def as_one_task(data: TaskData) -> TaskData:
+    """Return the same rows as rows of a single task."""
+    offsets = np.array([0, data.n_pairs], dtype=np.intp)
+    return replace(data, offsets=offsets, tasks=np.zeros(1, dtype=np.int64))
+
+
+def report_progress(verbose: Any, done: int, total: int, text: str) -> None:
+    """Say how far the work is: to a callable, or in a line where ``verbose`` is not 0."""
+    if callable(verbose):
+        verbose(done, total, text)
+    elif verbose:
+        sys.stdout.write(f"[{done}/{total}] {text}\n")
