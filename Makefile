@@ -3,14 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+FLOOR := scikit-learn==1.6.1 numpy==1.26.4 scipy==1.14.1 pandas==2.2.3 numba==0.60.0
 unexport PYTHONDONTWRITEBYTECODE  # the machine that sets it would compile every module at each start
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench docs clean
+.PHONY: help demo test test-floor lint format bench docs clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 $(BIN)/python:
 	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) found; install Python 3.11 or newer, or call make PYTHON=/path/to/python"; exit 1; }
@@ -38,6 +39,15 @@ demo: $(VENV)/.core  ## four real hospitals: who helps whom? prints a verdict, w
 test: $(VENV)/.dev  ## the whole test suite, doctests included
 	@$(BIN)/python -m pytest -n 2 -q $(PYTEST_ARGS)
 
+test-floor: .venv-floor/.ready  ## the check suites and the doors on the oldest packages that are supported
+	@.venv-floor/bin/python -m pytest -q -p no:cacheprovider tests/test_check_suites.py tests/testing tests/tasks tests/model_selection tests/metrics $(PYTEST_ARGS)
+
+.venv-floor/.ready: pyproject.toml | $(BIN)/python
+	@echo "installing the oldest supported packages into .venv-floor ..."
+	@$(BIN)/python -m venv .venv-floor
+	@.venv-floor/bin/python -m pip install --quiet --disable-pip-version-check -e . $(FLOOR) pytest hypothesis polars pyarrow lightgbm
+	@touch $@
+
 lint: $(VENV)/.dev  ## ruff and pyright
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -55,4 +65,4 @@ docs: $(VENV)/.docs  ## the documentation, as HTML in docs/_build
 	@echo "docs/_build/html/index.html"
 
 clean:  ## remove the virtual environment and what was built
-	rm -rf $(VENV) docs/_build build dist report.html
+	rm -rf $(VENV) .venv-floor docs/_build build dist report.html

@@ -131,7 +131,7 @@ def test_many_tasks_take_one_pass():
         ({"y": [0, 1], "prediction": np.ones((2, 3)), "metrics": "log_loss"}, "3 columns, but there are 2 classes"),
         (
             {"y": [0, 5], "prediction": np.ones((2, 2)), "classes": [0, 1]},
-            "y has the class 5, which is not among the classes .0, 1",
+            "y has the class 5, which is not",
         ),
         ({"y": np.ones((2, 2)), "prediction": np.ones((2, 3)), "task": None}, "wide y of shape .2, 2."),
     ],
