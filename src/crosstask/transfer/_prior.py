@@ -1,0 +1,363 @@
+"""Ridge toward the coefficients of one or several sources."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+
+from crosstask.transfer._folds import deal_folds
+from crosstask.transfer._path import fold_design
+from crosstask.transfer._predict import LinearClassifierModel, LinearRegressorModel, _LinearModel
+from crosstask.transfer._selection import Selection, alpha_path, given_strength, select
+from crosstask.transfer._solve import fit_prior
+from crosstask.transfer._target import Target, read_target
+from crosstask.transfer._unwrap import Floats
+
+
+class _Prior(_LinearModel):
+    """What the regressor and the classifier share."""
+
+    source: Any
+    alpha_: float
+    strength_: Floats
+    path_: dict[str, Floats] | None
+    gap_: float
+    n_iter_: int
+    _losses: tuple[str, ...]
+    _classification: bool
+
+    def __init__(
+        self,
+        source: Any,
+        loss: Any,
+        alpha: Any,
+        strength: Any,
+        cv: Any,
+        n_alphas: int,
+        fit_intercept: bool,
+        standardize: bool,
+        tol: float,
+        max_iter: int,
+        random_state: Any,
+        n_jobs: Any,
+    ) -> None:
+        self.source = source
+        self.loss = loss
+        self.alpha = alpha
+        self.strength = strength
+        self.cv = cv
+        self.n_alphas = n_alphas
+        self.fit_intercept = fit_intercept
+        self.standardize = standardize
+        self.tol = tol
+        self.max_iter = max_iter
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+        if self.loss not in self._losses:
+            raise ValueError(
+                f"loss={self.loss!r} is unknown to {type(self).__name__}: use {' or '.join(self._losses)}."
+            )
+        target = read_target(self, X, y, sample_weight, classification=self._classification)
+        chosen = self._choose(target)
+        self.alpha_, self.strength_ = chosen.alpha, chosen.strength
+        self.path_ = chosen.path() if len(chosen.losses) else None
+        fitted = fit_prior(
+            target,
+            chosen.alpha,
+            chosen.strength,
+            fit_intercept=self.fit_intercept,
+            tol=float(self.tol),
+            max_iter=int(self.max_iter),
+        )
+        self._set_coefficients(target, fitted.coef, fitted.intercept)
+        self.gap_, self.n_iter_ = fitted.gap, fitted.n_iter
+        if not fitted.converged:
+            warnings.warn(
+                f"{type(self).__name__} stopped at max_iter={self.max_iter} with gap_={fitted.gap:.2g} above "
+                f"tol={self.tol}: raise max_iter, or alpha.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+
+    def _choose(self, target: Target) -> Selection:
+        strength = given_strength(self.strength, target.n_sources)
+        alpha = _given_alpha(self.alpha)
+        nothing = np.empty((0, 0))
+        if target.n_sources == 0:
+            strength = np.zeros(0)
+        if alpha is not None and strength is not None:
+            return Selection(alpha, strength, np.array([alpha]), strength[None, :], nothing)
+        if len(target.y) < 2:  # nothing can be held out: the sources' mean as it stands
+            mean = np.full(target.n_sources, 1.0 / max(target.n_sources, 1)) if strength is None else strength
+            alpha = np.inf if alpha is None else alpha
+            return Selection(alpha, mean, np.array([alpha]), mean[None, :], nothing)
+        folds = deal_folds(self.cv, target, self.random_state)
+        design = fold_design(target, folds, fit_intercept=self.fit_intercept)
+        if alpha is None:
+            alphas = alpha_path(design.curvature * float(design.moment.max(initial=0.0)), int(self.n_alphas))
+        else:
+            alphas = np.array([alpha])
+        return select(design.path_loss, alphas, target.n_sources, strength)
+
+
+def _given_alpha(alpha: Any) -> float | None:
+    if isinstance(alpha, str) and alpha == "auto":
+        return None
+    if isinstance(alpha, str) or not float(alpha) >= 0.0:
+        raise ValueError(f"alpha={alpha!r}: give 'auto' or a number, 0 or more (infinity: learn the intercept only).")
+    return float(alpha)
+
+
+class PriorRegressor(LinearRegressorModel, _Prior):
+    r"""Ridge regression toward the coefficients of one or several sources.
+
+    .. math::
+        \min_{w, b} \; \frac{1}{n} \sum_i s_i \tfrac{1}{2} (y_i - x_i'w - b)^2
+        + \frac{\alpha}{2} \Big| w - \sum_k a_k w_k \Big|^2,
+
+    n the sum of the sample weights s, :math:`w_k` the coefficients of source k, :math:`a_k` its strength; the
+    intercept is free, and with ``standardize`` the penalty acts on the columns divided by the target's standard
+    deviations (the sources are converted exactly). Strength 0 is ridge regression on the target alone; strength 1
+    with alpha to infinity is the source with the target's own intercept.
+
+    Parameters
+    ----------
+    source : fitted model, KnownCoefficients, or a list of these, default=None
+        Linear in the target's columns: any fitted linear regressor, or a Pipeline of scalers and one, in
+        ``sklearn.frozen.FrozenEstimator`` so that it survives ``clone``; one task of a multi-task model by
+        :func:`source_task`. Columns are matched by name where both sides have names. None: no prior, ridge regression.
+    alpha : "auto" or float, default="auto"
+        Penalty. "auto" chooses it by cross-validation from infinity (only the intercept is learnt) down six decades.
+        At strength 0 it equals ``Ridge(alpha=n * alpha)``.
+    strength : "auto", float or array-like of shape (n_sources,), default="auto"
+        How much of the source the penalty pulls toward, from 0 to 1. A float with several sources is divided among
+        them equally. "auto" chooses one strength for each source by the held-out loss, see Notes.
+    loss : "squared", default="squared"
+        (y - z)^2 / 2.
+    cv : int, splitter or list of (train, test) positions, optional
+        Folds of the target's rows; None is 5.
+    n_alphas : int, default=20
+        Length of the path, infinity included.
+    fit_intercept : bool, default=True
+        Learn an intercept, unpenalised.
+    standardize : bool, default=True
+        Penalise standardised coefficients.
+    tol : float, default=1e-6
+        Bound of ``gap_``.
+    max_iter : int, default=1000
+        Most iterations of the last fit.
+    random_state : int, RandomState instance or None, default=None
+        Shuffles the rows before they are dealt into folds; None deals them in order.
+    n_jobs : int, optional
+        Not used: all folds are solved at once. Kept so that it can be set as elsewhere.
+
+    Attributes
+    ----------
+    coef_, intercept_ : ndarray of shape (n_features,), float
+        On the caller's columns.
+    alpha_ : float
+        The penalty; ``inf`` where the source was taken as it stands.
+    strength_ : ndarray of shape (n_sources,)
+        One for each source; 0: it did not help.
+    path_ : dict of ndarray, or None if nothing was chosen
+        ``alpha`` (A,), ``strength`` (G, n_sources), ``loss`` (A, G): mean held-out loss of every point tried.
+    gap_ : float
+        (primal - dual) / primal at the null model.
+    n_iter_ : int
+        Iterations of the last fit.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Raises
+    ------
+    ValueError
+        If a source has no linear coefficients on X's columns.
+    NotFittedError
+        If a source is not fitted, for instance because ``clone`` dropped its fit.
+
+    Notes
+    -----
+    Strengths are found greedily, as in ensemble selection [2]_: the centre :math:`\sum_k a_k w_k` starts at zero and
+    moves by a quarter, a half, three quarters or the whole way toward one source, or back toward zero, whichever lowers
+    the held-out loss most along the whole path of alphas, until no move does (a second one must gain 1 %). So
+    :math:`\sum_k a_k \le 1`, the cost grows with the number of sources and not with its power, and a source that does
+    not help keeps strength 0. Stacking the sources' predictions by non-negative least squares inside the folds was the
+    other candidate: it judges the sources as they stand, before the penalty has corrected them.
+
+    Cost: one eigenproblem of size min(n, d) a fold; after that a point of the path costs O(n min(n, d)).
+
+    *When not to use it*: if the source's rows are at hand, joint estimation (:class:`crosstask.MultiTaskRegressor`)
+    uses them better. On twenty rows cross-validation is itself uncertain: a source of opposite sign gets strength 0 on
+    average, not always; :class:`crosstask.TransferGuard` bounds what that costs.
+
+    References
+    ----------
+    .. [1] Chelba and Acero (2006), Adaptation of maximum entropy capitalizer: little data can help a lot, Computer
+       Speech and Language 20(4).
+    .. [2] Caruana, Niculescu-Mizil, Crew and Ksikes (2004), Ensemble selection from libraries of models, ICML.
+
+    Examples
+    --------
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn.linear_model import Ridge
+    >>> from crosstask.datasets import make_related_tasks
+    >>> from crosstask.transfer import PriorRegressor
+    >>> tasks = make_related_tasks(n_tasks=2, n_rows=[200, 20], n_features=20, random_state=0)
+    >>> old = tasks.task == 0
+    >>> source = FrozenEstimator(Ridge().fit(tasks.X[old], tasks.y[old]))
+    >>> model = PriorRegressor(source).fit(tasks.X[~old], tasks.y[~old])
+    >>> model.strength_
+    array([1.])
+    """
+
+    _losses = ("squared",)
+    _classification = False
+
+    def __init__(
+        self,
+        source: Any = None,
+        *,
+        alpha: Literal["auto"] | float = "auto",
+        strength: Any = "auto",
+        loss: Literal["squared"] = "squared",
+        cv: Any = None,
+        n_alphas: int = 20,
+        fit_intercept: bool = True,
+        standardize: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        _Prior.__init__(
+            self, source, loss, alpha, strength, cv, n_alphas, fit_intercept, standardize, tol, max_iter, random_state,
+            n_jobs,
+        )  # fmt: skip
+
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> PriorRegressor:
+        """Learn from the target's rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            The target's rows.
+        y : array-like of shape (n,)
+            The target's values.
+        sample_weight : array-like of shape (n,), optional
+            Non-negative weights.
+
+        Returns
+        -------
+        PriorRegressor
+            Itself.
+        """
+        self._fit(X, y, sample_weight)
+        return self
+
+
+class PriorClassifier(LinearClassifierModel, _Prior):
+    r"""Logistic regression with a ridge penalty toward the coefficients of one or several sources.
+
+    .. math::
+        \min_{W, b} \; \frac{1}{n} \sum_i s_i L(y_i, W x_i + b)
+        + \frac{\alpha}{2} \Big\| W - \sum_k a_k W_k \Big\|^2,
+
+    L the logistic loss, or the multinomial one for three classes and more. All else is as in :class:`PriorRegressor`;
+    parameters and attributes are the same, with these differences.
+
+    Parameters
+    ----------
+    source : fitted classifier, KnownCoefficients, or a list of these, default=None
+        Its classes are matched by label: one that it does not know gets zeros, one that the target lacks gets half a
+        prior row of each class at the target's mean, so that its probability stays positive. The coefficients are
+        read as log-odds; those of a margin (``LinearSVC``, ``SGDClassifier(loss="hinge")``) have another scale.
+    loss : "logistic", default="logistic"
+        Log loss, in nats.
+    alpha, strength, cv, n_alphas, fit_intercept, standardize, tol, max_iter, random_state, n_jobs
+        As in :class:`PriorRegressor`; at strength 0 alpha equals ``LogisticRegression(C=1 / (n * alpha))``.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (1, n_features) or (n_classes, n_features)
+        On the caller's columns.
+    intercept_ : ndarray of shape (1,) or (n_classes,)
+        Unpenalised.
+    classes_ : ndarray
+        Labels of the target and of the sources, sorted.
+    alpha_, strength_, path_, gap_, n_iter_
+        As in :class:`PriorRegressor`.
+
+    Raises
+    ------
+    ValueError
+        If a source has no linear coefficients on X's columns, or shares no class with y.
+    NotFittedError
+        If a source is not fitted, for instance because ``clone`` dropped its fit.
+
+    Notes
+    -----
+    *When not to use it*: see :class:`PriorRegressor`.
+
+    Examples
+    --------
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from crosstask.datasets import make_related_tasks
+    >>> from crosstask.transfer import PriorClassifier
+    >>> tasks = make_related_tasks(n_tasks=2, n_rows=[400, 30], kind="classification", random_state=0)
+    >>> old = tasks.task == 0
+    >>> source = FrozenEstimator(LogisticRegression().fit(tasks.X[old], tasks.y[old]))
+    >>> model = PriorClassifier(source).fit(tasks.X[~old], tasks.y[~old])
+    >>> model.strength_
+    array([1.])
+    """
+
+    _losses = ("logistic",)
+    _classification = True
+
+    def __init__(
+        self,
+        source: Any = None,
+        *,
+        alpha: Literal["auto"] | float = "auto",
+        strength: Any = "auto",
+        loss: Literal["logistic"] = "logistic",
+        cv: Any = None,
+        n_alphas: int = 20,
+        fit_intercept: bool = True,
+        standardize: bool = True,
+        tol: float = 1e-6,
+        max_iter: int = 1000,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+    ) -> None:
+        _Prior.__init__(
+            self, source, loss, alpha, strength, cv, n_alphas, fit_intercept, standardize, tol, max_iter, random_state,
+            n_jobs,
+        )  # fmt: skip
+
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> PriorClassifier:
+        """Learn from the target's rows.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, n_features)
+            The target's rows.
+        y : array-like of shape (n,)
+            The target's classes.
+        sample_weight : array-like of shape (n,), optional
+            Non-negative weights.
+
+        Returns
+        -------
+        PriorClassifier
+            Itself.
+        """
+        self._fit(X, y, sample_weight)
+        return self
