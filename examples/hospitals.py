@@ -1,4 +1,4 @@
-"""Four hospitals, 20 patients each: a guarded model, its verdict, and the same with a model of your own as a candidate."""
+"""Four hospitals, 20 patients each: a guarded model and its verdict, then the same with a candidate of your own."""
 
 from __future__ import annotations
 
