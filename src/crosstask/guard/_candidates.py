@@ -1,0 +1,156 @@
+"""Candidates: checked, named, wrapped where they know no tasks, and prepared for a fold."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.utils.validation import has_fit_parameter
+
+from crosstask.couplings import Independent
+from crosstask.multitask import EasyAdapt, IndependentTasks, PooledTasks
+from crosstask.multitask._support import weight_keyword
+
+Candidates = list[tuple[str, Any]]
+_CONSTANTS = ("Dummy", "TaskMean", "BaseRate")
+
+
+def check_candidates(candidates: Any, own: str | None) -> Candidates:
+    """Return named candidates that all take ``task=`` in fit.
+
+    Raises
+    ------
+    ValueError
+        If the list is empty or malformed, a name is taken twice, kinds are mixed, or ``own`` names none of them.
+    """
+    if not isinstance(candidates, (list, tuple)) or not candidates:
+        raise ValueError(
+            f"candidates={candidates!r} holds no models: give a list such as "
+            "[('own', IndependentTasks(Ridge())), ('pooled', PooledTasks(Ridge()))]."
+        )
+    named: Candidates = []
+    for item in candidates:
+        if not isinstance(item, (list, tuple)) or len(item) != 2 or not isinstance(item[0], str):
+            raise ValueError(f"a candidate is a pair (name, estimator); got {item!r}.")
+        name, estimator = item
+        if not hasattr(estimator, "fit") or not hasattr(estimator, "predict") or isinstance(estimator, type):
+            raise ValueError(f"candidate {name!r} is {estimator!r}, which is no estimator: it needs fit and predict.")
+        named.append((name, estimator if knows_tasks(estimator) else PooledTasks(estimator)))
+    names = [name for name, _ in named]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{names.count(name)} candidates are named {name!r}: give each a name of its own.")
+        if "__" in name or name in ("candidates", "mode", "cv"):
+            raise ValueError(f"a candidate cannot be named {name!r}, which is a parameter or holds '__': rename it.")
+    if any(is_classifier(e) for _, e in named) and not all(is_classifier(e) for _, e in named):
+        odd = next(name for name, e in named if not is_classifier(e))
+        raise ValueError(f"candidates mix classifiers with regressors ({odd!r} is no classifier): use one kind.")
+    if own is not None and own not in names:
+        raise ValueError(f"own={own!r} names none of the candidates {', '.join(map(repr, names))}.")
+    return named
+
+
+def knows_tasks(estimator: Any) -> bool:
+    """Tell whether fit takes ``task=``."""
+    return "task" in inspect.signature(estimator.fit).parameters
+
+
+def kind_of(candidates: Any) -> str | None:
+    """Return "classifier" or "regressor", by the tags of the first candidate that has any."""
+    for item in candidates if isinstance(candidates, (list, tuple)) else ():
+        estimator = item[1] if isinstance(item, (list, tuple)) and len(item) == 2 else None
+        if not hasattr(estimator, "fit") or isinstance(estimator, type):
+            continue
+        if is_classifier(estimator):
+            return "classifier"
+        if is_regressor(estimator):
+            return "regressor"
+    return None
+
+
+def is_own(estimator: Any) -> bool:
+    """Tell whether each task has a model that sees nothing of the others."""
+    if isinstance(estimator, IndependentTasks):
+        return not _is_constant(estimator.estimator)
+    coupling = getattr(estimator, "coupling", None)
+    if coupling is not None:
+        return coupling == "independent" or isinstance(coupling, Independent)
+    inner = getattr(estimator, "estimator", None)
+    return inner is not None and not isinstance(estimator, (PooledTasks, EasyAdapt)) and is_own(inner)
+
+
+def shares_nothing(estimator: Any) -> bool:
+    """Tell whether a candidate learns nothing from other tasks: an own model, or a constant of each task."""
+    if isinstance(estimator, IndependentTasks) or _is_constant(estimator):
+        return True
+    if is_own(estimator):
+        return True
+    inner = getattr(estimator, "estimator", None)
+    return inner is not None and not isinstance(estimator, (PooledTasks, EasyAdapt)) and shares_nothing(inner)
+
+
+def _is_constant(estimator: Any) -> bool:
+    return type(estimator).__name__.startswith(_CONSTANTS)
+
+
+def with_own(named: Candidates, own: str | None, classification: bool) -> tuple[Candidates, int, bool]:
+    """Return the candidates, the position of the own model, and whether it had to be added."""
+    names = [name for name, _ in named]
+    if own is not None:
+        return named, names.index(own), False
+    for position, (_, estimator) in enumerate(named):
+        if is_own(estimator):
+            return named, position, False
+    from crosstask.multitask import MultiTaskClassifier, MultiTaskRegressor
+
+    added = MultiTaskClassifier("independent") if classification else MultiTaskRegressor("independent")
+    name = "own" if "own" not in names else "own_model"
+    return [(name, added), *named], 0, True
+
+
+def prepared(estimator: Any, *, class_weight: Any, seed: int, folds: Any, unseen: str | None) -> Any:
+    """Return a clone with what the guard decides: class weights, seeds, inner folds and what unseen tasks get.
+
+    Nested parameters ``cv``, ``class_weight`` and ``random_state`` are set only where they are None.
+    """
+    own: Any = clone(estimator)
+    if getattr(own, "task_column", None) is not None:
+        own.set_params(task_column=None)  # the guard hands the tasks over itself
+    rng = np.random.RandomState(seed)
+    values = own.get_params(deep=True)
+    for key in sorted(values):
+        last = key.split("__")[-1]
+        if last == "unseen_task" and unseen is not None and key.count("__") == 0:
+            own.set_params(**{key: unseen})
+        if values[key] is not None:
+            continue
+        if last == "cv" and folds is not None:
+            own.set_params(**{key: folds})
+        elif last == "class_weight" and class_weight is not None:
+            own.set_params(**{key: class_weight})
+        elif last == "random_state":
+            own.set_params(**{key: int(rng.randint(np.iinfo(np.int32).max))})
+    return own
+
+
+def takes_class_weight(estimator: Any) -> bool:
+    """Tell whether a (nested) parameter ``class_weight`` exists."""
+    return any(key.split("__")[-1] == "class_weight" for key in estimator.get_params(deep=True))
+
+
+def takes_weights(estimator: Any) -> bool:
+    """Tell whether sample weights can reach the model inside."""
+    inner = getattr(estimator, "estimator", None)
+    if inner is not None and hasattr(inner, "fit"):
+        return takes_weights(inner) if knows_tasks(inner) else weight_keyword(inner) is not None
+    return has_fit_parameter(estimator, "sample_weight")
+
+
+def strange_task(tasks: NDArray[Any]) -> Any:
+    """Return an id that none of the tasks has."""
+    if tasks.dtype.kind == "U":
+        return "unseen " + max(tasks.tolist(), key=len)
+    return int(tasks.max()) + 1

@@ -1,0 +1,267 @@
+"""What TransferGuard.fit does once the door is open: folds, fits, weights, and what they are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.class_weight import compute_sample_weight
+
+from crosstask.guard._assess import calibration, cross_fitted, evidence_of, paired, relevelled
+from crosstask.guard._candidates import Candidates, shares_nothing, strange_task, takes_weights
+from crosstask.guard._evidence import Evidence
+from crosstask.guard._folds import FoldMaker, pairs_of
+from crosstask.guard._held_out import HeldOut, Plan, ask, fit_all, must_have_probabilities
+from crosstask.guard._losses import LogitMixture, QuantileMixture, scores_to_probabilities
+from crosstask.guard._rules import crowd_stack, guard_weights
+from crosstask.guard._sentences import code_of
+from crosstask.tasks import TaskRows
+
+Array = NDArray[np.float64]
+IntVector = NDArray[np.intp]
+MIN_ROWS = 5
+"""A task with fewer held-out rows gets the weights of the others."""
+
+
+def fit_guard(
+    guard: Any, rows: TaskRows, named: Candidates, own: int, added: bool, *, scoring: str, q: float, **given: Any
+) -> None:
+    """Fit the candidates, find the weights and keep arrays and plain types on the guard."""
+    linear = guard.mix == "linear"
+    must_have_probabilities(named, linear)
+    y, classes = _encode(guard, rows)
+    long = rows.long()
+    row_of_pair = _row_of_pair(rows, given["sample_weight"])
+    times = pairs_of(given["time"], row_of_pair, given["n_table"], "time")
+    groups = pairs_of(given["groups"], row_of_pair, given["n_table"], "groups")
+    if groups is None and rows.table_row is not None:
+        groups = rows.table_row  # one row of a wide table never straddles a fold
+    n = len(rows.codes)
+    if n < 2:
+        raise ValueError(f"n_samples={n}: nothing can be held out of 1 sample; pass at least two rows.")
+    seed = guard._seed()
+    maker = FoldMaker(long.X, y, rows.codes, groups, times, 0 if classes is None else len(classes))
+    folds = maker.outer(guard.cv, row_of_pair, seed)
+    by_class = None if guard.class_weight is None else compute_sample_weight(guard.class_weight, rows.y)
+    plan = Plan(long, classes, linear, guard.class_weight, by_class)
+    held = fit_all(named, plan, folds, maker, seed=seed, n_jobs=guard.n_jobs, progress=_progress(guard.verbose))
+    weight = np.ones(n) if rows.sample_weight is None else rows.sample_weight
+    weight = weight if by_class is None else weight * by_class
+    guard._names = [name for name, _ in named]
+    guard._own = own
+    guard._fitted = held.fitted
+    guard.own_ = guard._names[own]
+    guard.scoring_ = scoring if scoring != "quantile" else f"quantile {q:g}"
+    separate = np.array([shares_nothing(e) for _, e in named])
+    kind = {
+        "scoring": scoring,
+        "q": q,
+        "linear": linear,
+        "n_classes": 0 if classes is None else len(classes),
+        "own": own,
+    }
+    _weigh(guard, rows, y, held, weight, groups if rows.table_row is None else None, separate, kind, folds)
+    guard._unseen_weights = _unseen_weights(guard, named, long, separate, seed)
+    guard.findings_ = _findings(guard, named, rows, held, added, folds)
+    if guard.keep_oof:
+        guard.oof_ = held.predictions
+
+
+def _encode(guard: Any, rows: TaskRows) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    assert rows.y is not None
+    if guard.__sklearn_tags__().estimator_type != "classifier":
+        guard.__dict__.pop("classes_", None)
+        return rows.y, None
+    classes, y = np.unique(rows.y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(
+            f"y holds one class ({classes[0]!s}) in every task, and at least two classes are needed: "
+            "check that the target column is the right one."
+        )
+    guard.classes_ = classes
+    return y.reshape(-1), classes
+
+
+def _row_of_pair(rows: TaskRows, sample_weight: Any) -> IntVector:
+    if rows.table_row is not None:
+        return rows.table_row
+    n = len(rows.codes)
+    if sample_weight is None or np.ndim(sample_weight) == 0:
+        return np.arange(n, dtype=np.intp)
+    return np.flatnonzero(np.asarray(sample_weight, dtype=np.float64) > 0)  # the door drops rows of weight zero
+
+
+def _progress(verbose: Any) -> Callable[[int, int, str], object]:
+    if callable(verbose):
+        return verbose
+    if not verbose:
+        return lambda done, total, text: None
+    return lambda done, total, text: print(f"[guard {done}/{total}] {text}")  # noqa: T201
+
+
+def _weigh(
+    guard: Any,
+    rows: TaskRows,
+    y: NDArray[Any],
+    held: HeldOut,
+    weight: Array,
+    groups: NDArray[Any] | None,
+    separate: NDArray[np.bool_],
+    kind: dict[str, Any],
+    folds: Any,
+) -> None:
+    n_tasks = rows.n_tasks
+    usable = held.fold >= 0
+    if not usable.any():
+        raise ValueError(
+            f"nothing could be held out of {len(y)} rows (n_samples={len(y)}): give at least two rows in some task, "
+            "and folds that leave each class in the training rows."
+        )
+    pairs = np.flatnonzero(usable)
+    pairs = pairs[np.argsort(rows.codes[pairs], kind="stable")]
+    found = held.predictions[pairs]
+    evidence = evidence_of(found, y[pairs], rows.codes[pairs], weight[pairs], held.fold[pairs], n_tasks, **kind)
+    why = _why_borrowed(guard, rows, y, evidence, kind["n_classes"])
+    borrowed = np.array([bool(text) for text in why])
+    weights = guard_weights(evidence, guard.mode, borrowed)
+    guard._weights, guard._shared, guard._prior_rows = weights.task, weights.shared, weights.prior_rows
+    guard._why_borrowed = why
+    losses = evidence.candidate_rows()
+    guard._losses = evidence.mean(losses)
+    own_rows = losses[:, kind["own"]]
+    by_row = cross_fitted(evidence, guard.mode, borrowed)
+    guarded = evidence.row_losses_at(by_row)
+    overlap = 1.0 + len(folds) * float(np.mean([len(test) / len(train) for train, test in folds]))
+    groups = None if groups is None else groups[pairs]
+    result = paired(evidence, own_rows, guarded, groups, overlap)
+    guard._gain = {
+        "n": np.bincount(rows.codes, minlength=n_tasks),
+        "own_loss": evidence.mean(own_rows),
+        "guarded_loss": evidence.mean(guarded),
+        "gain": result.gain,
+        "low": result.low,
+        "high": result.high,
+    }
+    guard._loss_name = evidence.loss.name
+    _sharing(guard, evidence, found, y[pairs], own_rows, separate, groups, overlap, kind)
+    separate_weight = weights.task[:, separate].sum(axis=1)
+    guard._codes = code_of(separate_weight, borrowed, guard._level)
+    if kind["n_classes"]:
+        mixed = np.einsum("ncK,nc->nK", found, by_row)
+        probability = scores_to_probabilities(mixed) if kind["linear"] else mixed
+        guard._calibration = calibration(probability, y[pairs], weight[pairs])
+
+
+def _why_borrowed(guard: Any, rows: TaskRows, y: NDArray[Any], evidence: Evidence, n_classes: int) -> list[str]:
+    """Say for each task why it cannot be judged by its own rows; empty where it can."""
+    held_out = np.bincount(evidence.codes, minlength=rows.n_tasks)
+    total = np.bincount(rows.codes, minlength=rows.n_tasks)
+    why = [""] * rows.n_tasks
+    lowest, highest = np.full(rows.n_tasks, np.inf), np.full(rows.n_tasks, -np.inf)
+    np.minimum.at(lowest, rows.codes, y)
+    np.maximum.at(highest, rows.codes, y)
+    for t in range(rows.n_tasks):
+        if n_classes and lowest[t] == highest[t]:
+            why[t] = f"it has one class ({guard.classes_[int(lowest[t])]!s})"
+        elif held_out[t] < MIN_ROWS:
+            why[t] = f"it has {total[t]} rows" if held_out[t] == total[t] else f"{held_out[t]} rows were held out"
+    return why
+
+
+def _sharing(
+    guard: Any,
+    evidence: Evidence,
+    found: Array,
+    y: NDArray[Any],
+    own_rows: Array,
+    separate: NDArray[np.bool_],
+    groups: Any,
+    overlap: float,
+    kind: dict[str, Any],
+) -> None:
+    """Test what the models that share would do alone, as they are and with an intercept of the task's own."""
+    n_tasks = evidence.n_tasks
+    guard._level = np.zeros(n_tasks, dtype=bool)
+    nothing = np.full(n_tasks, np.nan)
+    guard._sharing = {"gain": nothing, "low": nothing, "high": nothing}
+    if separate.all():
+        return
+    _, crowd, _ = crowd_stack(evidence, evidence.scale(), ~separate)
+    rows = evidence.row_losses(crowd)
+    result = paired(evidence, own_rows, rows, groups, overlap)
+    guard._sharing = {"gain": result.gain, "low": result.low, "high": result.high}
+    alone = guard._weights[:, separate].sum(axis=1) >= 0.8
+    for t in np.flatnonzero(alone & (result.high < 0)):
+        part = slice(evidence.offsets[t], evidence.offsets[t + 1])
+        z = found[part].transpose(0, 2, 1) @ crowd[t]
+        guard._level[t] = _only_level(evidence, part, z, y[part], own_rows[part], kind)
+
+
+def _only_level(evidence: Evidence, part: slice, z: Array, y: NDArray[Any], own: Array, kind: dict[str, Any]) -> bool:
+    """Tell whether the shared models, given an intercept of the task's own, are as good as its own model."""
+    fold, weight, loss = evidence.fold[part], evidence.weight[part], evidence.loss
+    if kind["n_classes"] == 0:
+        shifted = relevelled(z, evidence.y[part], fold, weight, loss)
+        losses = loss.exact(evidence.y[part], shifted) if isinstance(loss, QuantileMixture) else None
+        losses = loss.value(evidence.y[part], shifted) if losses is None else losses
+    else:
+        scores = z if kind["linear"] else np.log(z)
+        if not kind["linear"] and scores.shape[1] == 2:
+            scores = scores[:, 1:] - scores[:, :1]
+        target = y.astype(np.float64)[:, None] if scores.shape[1] == 1 else np.eye(kind["n_classes"])[y]
+        shifted = relevelled(scores, target, fold, weight, LogitMixture())
+        if kind["scoring"] == "brier":
+            losses = loss.value(evidence.y[part], scores_to_probabilities(shifted))
+        else:
+            losses = LogitMixture().value(target, shifted)
+    return bool(np.average(losses, weights=weight) <= np.average(own, weights=weight))
+
+
+def _unseen_weights(guard: Any, named: Candidates, long: TaskRows, separate: NDArray[np.bool_], seed: int) -> Array:
+    """Weights for rows of unseen tasks: the crowd's, over the candidates that can serve them."""
+    weights = np.zeros(len(named))
+    if guard.unseen_task == "error":
+        return weights
+    row = long.take(np.arange(1))
+    able = np.zeros(len(named), dtype=bool)
+    for c in range(len(named)):
+        try:
+            strange = np.array([strange_task(long.tasks)])
+            ask(guard._fitted[c], row.X, strange, getattr(guard, "classes_", None), guard.mix == "linear")
+        except (ValueError, TypeError, KeyError, IndexError):
+            continue
+        able[c] = True
+    use = able & ~separate if (able & ~separate).any() else able
+    weights[use] = guard._shared[use]
+    if use.any() and weights.sum() <= 1e-3:
+        weights[use] = 1.0
+    return weights / weights.sum() if use.any() else weights
+
+
+def _findings(
+    guard: Any, named: Candidates, rows: TaskRows, held: HeldOut, added: bool, folds: Any
+) -> list[tuple[str, str]]:
+    findings: list[tuple[str, str]] = []
+    if added:
+        findings.append(("own_added", f"no candidate was each task's own model, so {guard.own_!r} was added."))
+    borrowed = [str(t) for t, why in zip(rows.tasks, guard._why_borrowed, strict=True) if why]
+    if borrowed:
+        shown = ", ".join(borrowed[:5]) + (", .." if len(borrowed) > 5 else "")
+        findings.append(("borrowed", f"{len(borrowed)} tasks could not be judged by rows of their own: {shown}."))
+    missing = int((held.fold < 0).sum())
+    if missing:
+        findings.append(
+            ("not_held_out", f"{missing} of {len(held.fold)} rows were never held out, so no weight rests on them.")
+        )
+    level = [str(t) for t, only in zip(rows.tasks, guard._level, strict=True) if only]
+    if level:
+        findings.append(
+            ("level", f"only the level of y sets {', '.join(level[:5])} apart: an intercept of its own cures it.")
+        )
+    if rows.sample_weight is not None or guard.class_weight is not None:
+        deaf = [name for name, e in named if not takes_weights(e)]
+        if deaf:
+            findings.append(("no_weights", f"{', '.join(deaf)} cannot take weights and was fitted without."))
+    return findings

@@ -1,0 +1,145 @@
+"""Out-of-fold predictions of every candidate, one fit for each candidate and fold, and the final fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.utils.parallel import Parallel, delayed
+
+from crosstask.guard._candidates import Candidates, prepared, takes_class_weight, takes_weights
+from crosstask.guard._folds import FoldMaker, Folds
+from crosstask.tasks import TaskRows
+
+Array = NDArray[np.float64]
+IntVector = NDArray[np.intp]
+FLOOR = 1e-6
+"""Probabilities are kept above this before they are mixed, so that one surprise costs at most 14 nats."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the workers need: the rows, the classes, and how predictions are mixed."""
+
+    rows: TaskRows
+    classes: NDArray[Any] | None
+    linear: bool
+    class_weight: Any
+    weight_of_class: Array | None
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions (n_pairs, n_candidates, K) of held-out pairs, NaN where there are none, and the fold of each."""
+
+    predictions: Array
+    fold: IntVector
+    fitted: list[Any]
+    without_rows: dict[int, int]
+
+
+def fit_all(
+    candidates: Candidates, plan: Plan, folds: Folds, maker: FoldMaker, *, seed: int, n_jobs: Any, progress: Callable
+) -> HeldOut:
+    """Fit every candidate on every fold and on all pairs, and predict the pairs held out."""
+    n, everything = len(plan.rows.codes), np.arange(len(plan.rows.codes), dtype=np.intp)
+    parts = [(train, test, maker.inner(train, seed + 1)) for train, test in folds]
+    parts.append((everything, everything[:0], maker.inner(everything, seed + 1)))
+    jobs = [(c, k) for c in range(len(candidates)) for k in range(len(parts))]
+    work = (delayed(_fit_one)(candidates[c][1], plan, *parts[k], seed + c) for c, k in jobs)
+    results: Iterable[Any] = Parallel(n_jobs=n_jobs, return_as="generator")(work)
+    predictions, fold = np.empty((0, 0, 0)), np.full(n, -1, dtype=np.intp)
+    fitted: list[Any] = []
+    without_rows: dict[int, int] = {}
+    for done, ((c, k), (model, pairs, answer)) in enumerate(zip(jobs, results, strict=True), start=1):
+        what = f"{candidates[c][0]}: " + (f"fold {k + 1} of {len(folds)}" if k < len(folds) else "all rows")
+        progress(done, len(jobs), what)
+        if model is not None:
+            fitted.append(model)
+            continue
+        if predictions.size == 0:
+            predictions = np.full((n, len(candidates), answer.shape[1]), np.nan)
+        predictions[pairs, c], fold[pairs] = answer, k
+        for t in np.setdiff1d(plan.rows.codes[parts[k][1]], plan.rows.codes[pairs]):
+            without_rows[int(t)] = without_rows.get(int(t), 0) + (c == 0)
+    return HeldOut(predictions, fold, fitted, without_rows)
+
+
+def _fit_one(
+    estimator: Any, plan: Plan, train: IntVector, test: IntVector, inner: Folds | None, seed: int
+) -> tuple[Any, IntVector, Array]:
+    """Fit on some pairs; return the model where nothing is held out, else what it says of the held-out pairs."""
+    final = len(test) == 0
+    model = prepared(
+        estimator, class_weight=plan.class_weight, seed=seed, folds=inner, unseen="pooled" if final else None
+    )
+    part = plan.rows.take(train)
+    weight = part.sample_weight
+    if plan.weight_of_class is not None and not takes_class_weight(estimator):
+        weight = plan.weight_of_class[train] * (1.0 if weight is None else weight)
+    options = {"sample_weight": weight} if weight is not None and takes_weights(estimator) else {}
+    model.fit(part.X, part.y, task=part.task, **options)
+    if final:
+        return model, test, np.empty((0, 1))
+    known = test[np.isin(plan.rows.codes[test], part.codes)]
+    if len(known) == 0:
+        return None, known, np.empty((0, n_outputs(plan.classes, plan.linear)))
+    held_out = plan.rows.take(known)
+    return None, known, ask(model, held_out.X, held_out.task, plan.classes, plan.linear)
+
+
+def n_outputs(classes: NDArray[Any] | None, linear: bool) -> int:
+    """Return the number of columns that are mixed: 1, or one for each class."""
+    if classes is None or (linear and len(classes) == 2):
+        return 1
+    return len(classes)
+
+
+def ask(model: Any, X: Any, task: NDArray[Any], classes: NDArray[Any] | None, linear: bool) -> Array:
+    """Return what is mixed, (n_rows, K): predictions, probabilities of all classes, or scores."""
+    if classes is None:
+        return np.asarray(model.predict(X, task=task), dtype=np.float64).reshape(X.shape[0], 1)
+    known = np.searchsorted(classes, model.classes_)
+    if linear and hasattr(model, "decision_function"):
+        return _scores(np.asarray(model.decision_function(X, task=task), dtype=np.float64), known, len(classes))
+    p = np.full((X.shape[0], len(classes)), FLOOR)
+    p[:, known] = np.maximum(model.predict_proba(X, task=task), FLOOR)
+    p /= p.sum(axis=1, keepdims=True)
+    if not linear:
+        return p
+    z = np.log(p)
+    return z[:, 1:] - z[:, :1] if len(classes) == 2 else z - z.mean(axis=1, keepdims=True)
+
+
+def _scores(z: Array, known: IntVector, n_classes: int) -> Array:
+    if n_classes == 2:
+        return z.reshape(-1, 1)
+    columns = np.column_stack([-z / 2, z / 2]) if z.ndim == 1 else z
+    columns = columns - columns.mean(axis=1, keepdims=True)
+    if len(known) == n_classes:
+        return columns
+    full = np.tile(columns.min(axis=1, keepdims=True) + np.log(FLOOR), (1, n_classes))
+    full[:, known] = columns
+    return full
+
+
+def must_have_probabilities(candidates: Candidates, linear: bool) -> None:
+    """Refuse classifiers whose predictions cannot be mixed.
+
+    Raises
+    ------
+    ValueError
+        If a classifier has neither probabilities nor, for ``mix="linear"``, scores.
+    """
+    for name, estimator in candidates:
+        if is_classifier(estimator) and not hasattr(estimator, "predict_proba"):
+            if linear and hasattr(estimator, "decision_function"):
+                continue
+            raise ValueError(
+                f"candidate {name!r} has no predict_proba, so its predictions cannot be mixed: wrap it in "
+                "sklearn.calibration.CalibratedClassifierCV."
+            )
