@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import re
 from pathlib import Path
 from textwrap import indent
+from typing import Any
 
 import crosstask
 
@@ -40,8 +42,8 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
-# The pages are read in two languages, and a link from code to a heading must not depend on which.
-suppress_warnings = ["myst.xref_ambiguous"]
+# scikit-learn's inherited docstrings refer to labels of its own user guide.
+suppress_warnings = ["ref.ref"]
 
 API = Path(__file__).parent / "api" / "generated"
 BEYOND_THE_CATALOGUE = ("crosstask.datasets", "crosstask.losses", "crosstask.solvers", "crosstask.testing")
@@ -68,6 +70,30 @@ def write_api_pages() -> None:
         target = API / f"module.{module}.rst"
         if not target.exists() or target.read_text(encoding="utf-8") != page:
             target.write_text(page, encoding="utf-8")
+
+
+def escape_plain_text(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Let docstrings say |w| and coef_ as one reads them in a terminal: both mean something else to docutils."""
+    text = "\n".join(lines).replace("\\\n", "")  # a raw docstring keeps the backslash that continues a long line
+    lines[:] = text.split("\n")
+    indent_of_math: int | None = None
+    for number, line in enumerate(lines):
+        depth = len(line) - len(line.lstrip())
+        if indent_of_math is not None and line.strip() and depth <= indent_of_math:
+            indent_of_math = None
+        if line.lstrip().startswith(".. math::"):
+            indent_of_math = depth
+        if indent_of_math is None and not line.lstrip().startswith((">>>", "...")):
+            parts = line.split("`")
+            parts[::2] = [
+                re.sub(r"\|(?=\S)|(?<=\S)\||(?<=\w)_(?=[\s.,;:)\]]|$)", r"\\\g<0>", part) for part in parts[::2]
+            ]
+            lines[number] = "`".join(parts)
+
+
+def setup(app: Any) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", escape_plain_text, priority=400)  # before numpydoc's 500
 
 
 write_api_pages()
