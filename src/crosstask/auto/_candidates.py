@@ -1,0 +1,192 @@
+"""The models that the flagship compares: its own list, or the caller's estimators in both forms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier, is_regressor
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+
+from crosstask.auto._baseline import BaseRateClassifier, TaskMeanRegressor
+from crosstask.auto._columns import Finding, is_category
+from crosstask.auto._prepared import Form, Prepared
+from crosstask.couplings import MeanTied
+from crosstask.multitask import IndependentTasks, MultiTaskClassifier, MultiTaskRegressor, PooledTasks
+
+FEW_ROWS_FOR_BOOSTING = 500
+FEW_ROWS_A_TASK_FOR_BOOSTING = 30
+MANY_ROWS = 5000
+
+
+@dataclass
+class CandidateList:
+    """Named candidates in the order of their cost, the name of each task's own model, and what to tell."""
+
+    models: list[tuple[str, Any]]
+    own: str
+    mix: str
+    findings: list[Finding] = field(default_factory=list[Finding])
+
+
+@dataclass(frozen=True)
+class DataShape:
+    """What decides which candidates are worth their time."""
+
+    names: list[str]
+    levels: list[Any]
+    n_rows: int
+    n_tasks: int
+    classification: bool
+
+
+def make_candidates(candidates: Any, shape: DataShape) -> CandidateList:
+    """Return the candidates for ``"default"``, ``"linear"``, or a list of estimators.
+
+    Raises
+    ------
+    ValueError
+        If ``candidates`` is none of these, or an estimator in it does not fit the target.
+    """
+    if isinstance(candidates, str):
+        if candidates not in ("default", "linear"):
+            raise ValueError(
+                f"candidates={candidates!r} is not known: use 'default', 'linear', or a list of estimators such as "
+                "[('boosting', HistGradientBoostingRegressor())]."
+            )
+        listed = CandidateList(_linear(shape), "own", "linear" if candidates == "linear" else "response")
+        if candidates == "default":
+            _add_boosting(listed, shape)
+        return listed
+    return _from_estimators(candidates, shape)
+
+
+def _linear(shape: DataShape) -> list[tuple[str, Any]]:
+    """Return the models that are linear in the encoded columns, all tuned in the same way.
+
+    EasyAdapt around a ridge or a logistic regression is MeanTied with ``centre_weight=1``: its coefficients w_0 + v_t
+    with the penalty |w_0|^2 + sum_t |v_t|^2 are those of min over w_0 of sum_t |w_t - w_0|^2 + |w_0|^2, without
+    building a copy of the columns for each task.
+    """
+    model: Any = MultiTaskClassifier if shape.classification else MultiTaskRegressor
+    mean: Any = BaseRateClassifier() if shape.classification else TaskMeanRegressor()
+    couplings: list[tuple[str, Any]] = [
+        ("own", "independent"),
+        ("pooled", "pooled"),
+        ("mean tied", "mean_tied"),
+        ("easy adapt", MeanTied(centre_weight=1.0)),
+        ("feature norm", "feature_norm"),
+    ]
+    plain = [("base rate" if shape.classification else "task mean", mean)]
+    plain += [(name, model(coupling, unseen_task="pooled")) for name, coupling in couplings]
+    return [(name, Prepared(estimator, names=shape.names, levels=shape.levels)) for name, estimator in plain]
+
+
+def _add_boosting(listed: CandidateList, shape: DataShape) -> None:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    rows_a_task = shape.n_rows / shape.n_tasks
+    sparse_tasks = rows_a_task < FEW_ROWS_A_TASK_FOR_BOOSTING and shape.n_rows < MANY_ROWS
+    if shape.n_rows < FEW_ROWS_FOR_BOOSTING or sparse_tasks:
+        listed.findings.append(
+            (
+                "boosting-left-out",
+                f"gradient boosting was not tried: {shape.n_rows} rows in {shape.n_tasks} task(s) are too few for it.",
+            )
+        )
+        return
+    kind: Any = HistGradientBoostingClassifier if shape.classification else HistGradientBoostingRegressor
+    categories = np.flatnonzero([is_category(level) for level in shape.levels])
+    boosting = kind(
+        max_iter=100,
+        learning_rate=0.1,
+        max_leaf_nodes=15,
+        min_samples_leaf=10,
+        l2_regularization=1.0,
+        early_stopping=False,
+        categorical_features=categories.tolist() or None,
+    )
+    pooled = PooledTasks(boosting, encode_task="category", unseen_task="pooled")
+    listed.models.append(("boosting", Prepared(pooled, names=shape.names, levels=shape.levels, form="raw")))
+
+
+def _from_estimators(candidates: Any, shape: DataShape) -> CandidateList:
+    if not isinstance(candidates, (list, tuple)) or not candidates:
+        raise ValueError(
+            f"candidates={candidates!r} holds no models: use 'default', 'linear', or a list of estimators such as "
+            "[('boosting', HistGradientBoostingRegressor())]."
+        )
+    models: list[tuple[str, Any]] = []
+    own = ""
+    for name, estimator in _named(candidates, shape.classification):
+        if _knows_tasks(estimator):
+            models.append((name, _prepared(estimator, estimator, shape)))
+            continue
+        alone = IndependentTasks(estimator, unseen_task="pooled")
+        encoding = "category" if takes_categories(estimator) else "onehot"
+        shared = PooledTasks(estimator, encode_task=encoding, unseen_task="pooled")
+        own = own or f"{name}, own"
+        models.append((f"{name}, own", _prepared(alone, estimator, shape)))
+        models.append((f"{name}, pooled", _prepared(shared, estimator, shape)))
+    if not own:
+        first: Any = MultiTaskClassifier if shape.classification else MultiTaskRegressor
+        own = "own" if all(name != "own" for name, _ in models) else "own model"
+        reference = first("independent", unseen_task="pooled")
+        models.insert(0, (own, Prepared(reference, names=shape.names, levels=shape.levels)))
+    return CandidateList(models, own, "response")
+
+
+def _named(candidates: Any, classification: bool) -> list[tuple[str, Any]]:
+    named: list[tuple[str, Any]] = []
+    for item in candidates:
+        pair = isinstance(item, (list, tuple)) and len(item) == 2 and isinstance(item[0], str)
+        name, estimator = item if pair else (_short_name(item), item)
+        if isinstance(estimator, type) or not hasattr(estimator, "fit") or not hasattr(estimator, "predict"):
+            raise ValueError(
+                f"candidate {item!r} is no estimator: give estimators, or pairs (name, estimator), such as "
+                "('forest', RandomForestRegressor())."
+            )
+        if not (is_classifier if classification else is_regressor)(estimator):
+            wanted, given = ("classifier", "regressor") if classification else ("regressor", "classifier")
+            raise ValueError(f"candidate {name!r} is no {wanted}: give {wanted}s here, or use the {given}'s flagship.")
+        named.append((name, estimator))
+    names = [name for name, _ in named]
+    for position, name in enumerate(names):
+        if names.count(name) > 1:
+            if any(isinstance(item, (list, tuple)) for item in candidates):
+                raise ValueError(f"{names.count(name)} candidates are named {name!r}: give each a name of its own.")
+            named[position] = (f"{name} {names[: position + 1].count(name)}", named[position][1])
+    return named
+
+
+def _short_name(estimator: Any) -> str:
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    return type(last).__name__
+
+
+def _knows_tasks(estimator: Any) -> bool:
+    return hasattr(estimator, "task_column")
+
+
+def _prepared(wrapped: Any, estimator: Any, shape: DataShape) -> Prepared:
+    return Prepared(wrapped, names=shape.names, levels=shape.levels, form=form_for(estimator, shape.levels))
+
+
+def form_for(estimator: Any, levels: list[Any]) -> Form:
+    """Return the form in which an estimator gets the table: as it is where it can take gaps, else encoded."""
+    has_categories = any(is_category(level) for level in levels)
+    if not get_tags(estimator).input_tags.allow_nan:
+        return "encoded"
+    if not has_categories:
+        return "raw"
+    return "frame" if takes_categories(estimator) else "encoded"
+
+
+def takes_categories(estimator: Any) -> bool:
+    """Tell whether an estimator understands columns of dtype category."""
+    if isinstance(estimator, Pipeline):
+        return False
+    library = type(estimator).__module__.split(".")[0]
+    return library == "lightgbm" or "HistGradient" in type(estimator).__name__

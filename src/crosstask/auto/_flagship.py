@@ -1,0 +1,313 @@
+"""What CrossTaskRegressor and CrossTaskClassifier have in common: a reader of tables in front of a guard."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.utils import Tags, check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from crosstask.auto._budget import keep_within
+from crosstask.auto._candidates import CandidateList, DataShape, make_candidates
+from crosstask.auto._findings import order_finding, table_findings, task_findings
+from crosstask.auto._linear import coefficient_frame, collapse
+from crosstask.auto._parts import Clock, check_time, each_pair, forget_folds, group_labels, n_workers, target_of
+from crosstask.auto._reader import TableReader
+from crosstask.auto._roles import Roles, find_roles
+from crosstask.auto._summary import summarise
+from crosstask.guard import TransferGuard
+from crosstask.guard._candidates import strange_task
+from crosstask.multitask._support import caller_rows, explicit_folds, local_folds
+from crosstask.tasks import TaskMixin, TaskRows
+
+FloatMatrix = NDArray[np.float64]
+
+
+class CrossTask(TaskMixin, BaseEstimator):
+    """Base of the flagship estimators; see :class:`CrossTaskRegressor` for the parameters."""
+
+    tasks_: NDArray[Any]
+    door_: str
+    classes_: NDArray[Any]
+
+    def __init__(
+        self,
+        candidates: Any = "default",
+        *,
+        task_column: str | int | None = None,
+        time_column: str | int | None = None,
+        group_column: str | int | None = None,
+        mode: str = "balanced",
+        scoring: Any = None,
+        class_weight: Any = None,
+        unseen_task: str = "pooled",
+        time_budget: float | None = None,
+        cv: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        verbose: int | Callable[[int, int, str], None] = 0,
+    ) -> None:
+        self.candidates = candidates
+        self.task_column = task_column
+        self.time_column = time_column
+        self.group_column = group_column
+        self.mode = mode
+        self.scoring = scoring
+        self.class_weight = class_weight
+        self.unseen_task = unseen_task
+        self.time_budget = time_budget
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
+        """Read the table, compare the candidates out of fold, weigh them for each task, and fit them on all rows.
+
+        Parameters
+        ----------
+        X : table of shape (n_rows, n_columns)
+            pandas, polars or NumPy; text, categories, truth values, dates and gaps allowed.
+        y : array-like of shape (n_rows,) or (n_rows, n_tasks)
+            The target; two-dimensional with NaN = not observed at the wide door.
+        task : array-like of shape (n_rows,), optional
+            Task ids, where no column of X holds them.
+        sample_weight : array-like of shape (n_rows,), optional
+            Non-negative weights.
+
+        Returns
+        -------
+        Self
+
+        Raises
+        ------
+        ValueError
+            One line: what was given, what was expected, and what cures it.
+        """
+        self._check_options()
+        rows = self._open_fit(X, y, task, sample_weight)
+        self._check_classes(rows)
+        roles = find_roles(self, rows.door == "column")
+        table = roles.feature_table(rows.X)
+        self.reader_ = TableReader(roles.names).fit(table)
+        matrix = each_pair(self.reader_.transform(table), rows)
+        times, groups = self._times(matrix, roles), group_labels(rows, roles)
+        findings = self._first_findings(matrix, rows)
+        shape = DataShape(
+            self.reader_.output_names_, self.reader_.output_levels_, len(rows.codes), rows.n_tasks, is_classifier(self)
+        )
+        listed = make_candidates(self.candidates, shape)
+        if self.time_budget is not None:
+            n_fits = 11.0 / n_workers(self.n_jobs)
+            keep_within(listed, matrix, target_of(rows), rows.task, seconds=self.time_budget, n_fits=n_fits)
+        start, clock = perf_counter(), Clock(self.verbose)
+        self.guard_ = self._make_guard(listed, rows, sample_weight, clock)
+        self.guard_.fit(matrix, rows.y, task=rows.task, sample_weight=rows.sample_weight, time=times, groups=groups)
+        for model in self.guard_.candidates_.values():
+            forget_folds(model)
+        if is_classifier(self):
+            self.classes_ = self.guard_.classes_
+        self.linear_ = None
+        if listed.mix == "linear":
+            self.encoder_, self.linear_ = collapse(
+                self.guard_, matrix, rows, seed=self._seed(), n_jobs=self.n_jobs, progress=clock
+            )
+        self.guard_.verbose = 0
+        self.findings_ = findings + listed.findings + list(self.guard_.findings_)
+        self.training_summary_ = summarise(
+            rows,
+            getattr(self, "classes_", None),
+            [name for name, _ in listed.models],
+            {**clock.seconds, "all": perf_counter() - start},
+        )
+        return self
+
+    def predict(self, X: Any, *, task: Any = None) -> NDArray[Any]:
+        """Predict the target of each row; rows of tasks that fit has not seen are served by the crowd.
+
+        See Also
+        --------
+        served_by : tells which rows these are.
+        """
+        rows, matrix = self._rows_to_serve(X, task)
+        if self.linear_ is None:
+            return rows.restore(self._ask_guard(rows, matrix, "predict"))
+        return rows.restore(self._from_predictor(self._predictor(rows, matrix)))
+
+    def _from_predictor(self, z: FloatMatrix) -> NDArray[Any]:
+        raise NotImplementedError
+
+    def served_by(self, X: Any, *, task: Any = None) -> NDArray[np.str_]:
+        """Tell for each row whether the model of its task serves it ("task") or what all tasks share ("crowd")."""
+        rows = self._open_predict(X, task)
+        return rows.restore(np.where(rows.codes < 0, "crowd", "task"))
+
+    def coefficients(self) -> Any:
+        """Return the guarded model as coefficients of the encoded columns, with ``candidates="linear"`` only.
+
+        Returns
+        -------
+        DataFrame
+            ``task``, ``feature`` ("intercept" first), ``class`` (three classes or more), ``value``, ``shared`` (what
+            serves an unseen task), ``low`` and ``high`` (value -/+ 1.96 standard errors over ``n_draws`` refits on
+            randomly reweighted rows; alphas and guard weights held fixed), and for classification ``odds_ratio``,
+            exp(value), for one unit of the column.
+
+        Raises
+        ------
+        ValueError
+            If the model is not linear.
+        """
+        check_is_fitted(self, "guard_")
+        if self.linear_ is None:
+            raise ValueError(
+                f"{type(self).__name__} with candidates={self.candidates!r:.60} is no linear model: "
+                "set candidates='linear' for coefficients."
+            )
+        return coefficient_frame(self.linear_, self.tasks_, getattr(self, "classes_", None))
+
+    @property
+    def schema_(self) -> list[dict[str, Any]]:
+        """For each column: name, kind, missing (share), categories, outputs; plain dicts."""
+        check_is_fitted(self, "reader_")
+        return self.reader_.schema_
+
+    @property
+    def weights_(self) -> Any:
+        """Weight of each candidate in each task; a frame."""
+        return self._of_guard("weights_")
+
+    @property
+    def gain_(self) -> Any:
+        """Gain of each task over its own model, with its interval; a frame."""
+        return self._of_guard("gain_")
+
+    @property
+    def verdict_(self) -> Any:
+        """What each task should do and why; a frame that prints as sentences."""
+        return self._of_guard("verdict_")
+
+    @property
+    def candidate_losses_(self) -> Any:
+        """Mean out-of-fold loss of each candidate in each task; a frame."""
+        return self._of_guard("candidate_losses_")
+
+    @property
+    def candidates_(self) -> Any:
+        """The fitted candidates by name."""
+        return self._of_guard("candidates_")
+
+    def report(self, path: Any, *, force: bool = False) -> Any:
+        """Write the report, one self-contained HTML file; an existing file is refused unless ``force``."""
+        from crosstask.report import write_report
+
+        return write_report(self, path, force=force)
+
+    def save(self, path: Any, *, force: bool = False) -> Any:
+        """Write the fitted model to a file that ``crosstask.load`` reads; holds no training rows."""
+        from crosstask.persistence import save
+
+        return save(self, path, force=force)
+
+    def _of_guard(self, name: str) -> Any:
+        check_is_fitted(self, "guard_")
+        return getattr(self.guard_, name)
+
+    def _check_options(self) -> None:
+        if self.unseen_task not in ("pooled", "error"):
+            raise ValueError(f"unseen_task={self.unseen_task!r} is not known: use 'pooled' or 'error'.")
+        if self.time_column is not None and self.group_column is not None and self.cv is None:
+            raise ValueError(
+                "time_column and group_column were both given, and folds can be cut by one of them only: "
+                "drop one, or give the folds you want as cv=."
+            )
+
+    def _check_classes(self, rows: TaskRows) -> None:
+        if not is_classifier(self):
+            return
+        classes = np.unique(target_of(rows))
+        if len(classes) < 2:
+            raise ValueError(
+                f"y holds one class only ({classes[0]!r}) over all tasks, and {type(self).__name__} needs two or more: "
+                "check that the target column is the right one and that its rows were not filtered."
+            )
+
+    def _times(self, matrix: FloatMatrix, roles: Roles) -> NDArray[np.float64] | None:
+        if roles.time is None:
+            return None
+        kind = next(schema["kind"] for schema in self.reader_.schema_ if schema["name"] == roles.time)
+        if kind not in ("number", "date"):
+            raise ValueError(
+                f"time_column={self.time_column!r} was read as {kind}, and the time must be numbers or dates that "
+                "differ: write dates as 2026-01-31, or drop time_column."
+            )
+        times = matrix[:, self.reader_.output_names_.index(roles.time)]
+        check_time(times, self.time_column)
+        return times
+
+    def _first_findings(self, matrix: FloatMatrix, rows: TaskRows) -> list[tuple[str, str]]:
+        y, reader = target_of(rows), self.reader_
+        findings = list(reader.findings_)
+        findings += table_findings(matrix, reader.output_names_, reader.output_levels_, rows.codes, rows.tasks)
+        findings += task_findings(y, rows.codes, rows.tasks, is_classifier(self))
+        if self.time_column is None and self.group_column is None and self.cv is None:
+            value = np.unique(y, return_inverse=True)[1].reshape(-1) if is_classifier(self) else y
+            findings += order_finding(np.asarray(value, dtype=np.float64), rows.codes, rows.n_tasks)
+        return findings
+
+    def _make_guard(self, listed: CandidateList, rows: TaskRows, sample_weight: Any, clock: Any) -> Any:
+        cv: Any = self.cv
+        if explicit_folds(cv):
+            cv = local_folds(cv, caller_rows(rows, sample_weight))
+        return TransferGuard(
+            listed.models,
+            own=listed.own,
+            mode=self.mode,
+            scoring=self.scoring,
+            mix=listed.mix,
+            cv=cv,
+            class_weight=self.class_weight,
+            unseen_task="pooled",
+            n_jobs=self.n_jobs,
+            random_state=self.random_state,
+            verbose=clock,
+        )
+
+    def _seed(self) -> int:
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _rows_to_serve(self, X: Any, task: Any) -> tuple[TaskRows, FloatMatrix]:
+        rows = self._open_predict(X, task)
+        unseen = rows.codes < 0
+        if unseen.any():
+            warnings.warn(
+                "some rows belong to tasks that fit has not seen, and are served by what the known tasks share; "
+                "served_by(X) tells which, unseen_task='error' refuses them.",
+                UserWarning,
+                stacklevel=4,
+            )
+        roles = find_roles(self, self.door_ == "column")
+        return rows, each_pair(self.reader_.transform(roles.feature_table(rows.X)), rows)
+
+    def _predictor(self, rows: TaskRows, matrix: FloatMatrix) -> FloatMatrix:
+        """Return the linear predictor (n_rows, K) of a linear model."""
+        assert self.linear_ is not None
+        return self.linear_.predictor(self.encoder_.transform(matrix), rows.codes)
+
+    def _ask_guard(self, rows: TaskRows, matrix: FloatMatrix, method: str) -> NDArray[Any]:
+        ids = np.where(rows.codes < 0, strange_task(self.tasks_), self.tasks_[rows.codes])
+        return np.asarray(getattr(self.guard_, method)(matrix, task=ids))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.target_tags.required = True
+        return tags

@@ -1,0 +1,119 @@
+"""A candidate on the matrix of the reader: prepared anew in each fold, then fitted with its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.metaestimators import available_if
+
+from crosstask.auto._columns import is_category
+from crosstask.auto._encoder import NumericEncoder
+
+FloatMatrix = NDArray[np.float64]
+Form = Literal["encoded", "raw", "frame"]
+
+
+def _inner_has(method: str) -> Callable[[Any], bool]:
+    def check(prepared: Any) -> bool:
+        getattr(prepared.estimator, method)  # raises the inner estimator's own AttributeError
+        return True
+
+    return check
+
+
+class Prepared(MetaEstimatorMixin, BaseEstimator):
+    """Gives an estimator with tasks the matrix of the reader in the form that it can take.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Takes ``task=`` in fit and predict.
+    names, levels : list
+        Names of the columns, and the names of their categories, as the reader gives them.
+    form : {"encoded", "raw", "frame"}, default="encoded"
+        "encoded": finite numbers, by a :class:`NumericEncoder` fitted on the rows of fit. "raw": the matrix with NaN
+        as it is. "frame": a pandas frame in which categories have dtype category.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted estimator.
+    encoder_ : NumericEncoder or None
+        Fitted with the form "encoded" only.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        names: list[str] | None = None,
+        levels: list[Any] | None = None,
+        form: Form = "encoded",
+    ) -> None:
+        self.estimator = estimator
+        self.names = names
+        self.levels = levels
+        self.form = form
+
+    def fit(self, X: FloatMatrix, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
+        """Learn the preparation from these rows, then fit the estimator on them."""
+        self.encoder_ = None
+        if self.form == "encoded":
+            self.encoder_ = NumericEncoder(self.names, self.levels).fit(X, sample_weight=sample_weight)
+        own: Any = clone(self.estimator)
+        self.estimator_ = own.fit(self._prepare(X), y, task=task, sample_weight=sample_weight)
+        for learnt in ("classes_", "tasks_"):
+            if hasattr(self.estimator_, learnt):
+                setattr(self, learnt, getattr(self.estimator_, learnt))
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def predict(self, X: FloatMatrix, *, task: Any = None) -> NDArray[Any]:
+        """Predict by the fitted estimator."""
+        return np.asarray(self.estimator_.predict(self._prepare(X), task=task))
+
+    @available_if(_inner_has("predict_proba"))
+    def predict_proba(self, X: FloatMatrix, *, task: Any = None) -> NDArray[Any]:
+        """Return the probability of each class."""
+        return np.asarray(self.estimator_.predict_proba(self._prepare(X), task=task))
+
+    @available_if(_inner_has("decision_function"))
+    def decision_function(self, X: FloatMatrix, *, task: Any = None) -> NDArray[Any]:
+        """Return the estimator's decision values."""
+        return np.asarray(self.estimator_.decision_function(self._prepare(X), task=task))
+
+    def _prepare(self, X: FloatMatrix) -> Any:
+        if self.encoder_ is not None:
+            return self.encoder_.transform(X)
+        return X if self.form == "raw" else declared_frame(X, self.levels or [None] * X.shape[1])
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.estimator_type = inner.estimator_type
+        tags.classifier_tags = inner.classifier_tags
+        tags.regressor_tags = inner.regressor_tags
+        tags.non_deterministic = inner.non_deterministic
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = True
+        return tags
+
+
+def declared_frame(X: FloatMatrix, levels: list[Any]) -> Any:
+    """Return a pandas frame whose categories have dtype category, under names that every library takes."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    for j, known in enumerate(levels):
+        if not is_category(known):
+            columns[f"x{j}"] = X[:, j]
+        else:
+            codes = np.where(np.isnan(X[:, j]), -1, X[:, j]).astype(np.intp)
+            categories: Any = range(len(known))
+            columns[f"x{j}"] = pd.Categorical.from_codes(codes.tolist(), categories=categories)
+    return pd.DataFrame(columns)
