@@ -60,16 +60,19 @@ def summary(data: ReportData) -> str:
     if not (math.isfinite(own) and math.isfinite(guarded)) or own == 0:
         return "No loss of the tasks' own models is known, so there is no gain to show."
     change = (own - guarded) / own
-    direction = "lower" if change >= 0 else "higher"
-    noun = plural(data.task_word, 2)
     size = gain_text(abs(change)).lstrip("+")
+    compared = f"{size} {'lower' if change > 0 else 'higher'} than" if size != "0 %" else "the same as"
     better, worse = clear(data)
+    one, several = plural(data.task_word, 1), plural(data.task_word, 2)
     return (
-        f"On rows held out from fitting, the guarded models' mean {data.loss} is {size} {direction} than that of a "
-        f"model of its own for each {plural(data.task_word, 1)} ({loss_text(guarded)} against {loss_text(own)}, "
-        f"every {plural(data.task_word, 1)} counting the same). {_count(better, noun)} clearly, "
-        f"{_lose(worse)} clearly; for the rest the interval of the gain holds zero."
+        f"On rows held out from fitting, the guarded models' mean {data.loss} is {compared} that of a model of its own "
+        f"for each {one} ({loss_text(guarded)} against {loss_text(own)}, every {one} counting the same). "
+        f"{_count(better, several)} clearly, {_lose(worse)} clearly{_rest(len(data.tasks) - better - worse)}."
     )
+
+
+def _rest(count: int) -> str:
+    return f"; for {'one' if count == 1 else count} the interval of the gain holds zero" if count else ""
 
 
 def _count(better: int, noun: str) -> str:

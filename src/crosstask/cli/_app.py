@@ -1,0 +1,188 @@
+"""The commands and their options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+FIT_EXAMPLES = """
+Examples:
+
+  crosstask fit patients.csv --target ill --task hospital --report report.html
+
+  crosstask fit sales.csv.gz --target sold --task shop --time day -o model.skops
+
+  crosstask fit scores.csv --target score --task school --candidates linear --time-budget 60
+"""
+
+PREDICT_EXAMPLES = """
+Example:
+
+  crosstask predict model.skops new_patients.csv -o predictions.csv
+"""
+
+DEMO_EXAMPLES = """
+Examples:
+
+  crosstask demo
+
+  crosstask demo parkinsons --report parkinsons.html
+"""
+
+EXAMPLES = """
+Examples:
+
+  crosstask demo heart
+
+  crosstask fit patients.csv --target ill --task hospital --report report.html -o model.skops
+
+  crosstask predict model.skops new_patients.csv -o predictions.csv
+"""
+
+
+class Candidates(StrEnum):
+    """Sets of candidate models."""
+
+    default = "default"
+    linear = "linear"
+
+
+class Mode(StrEnum):
+    """How eager the guard is to share."""
+
+    balanced = "balanced"
+    cautious = "cautious"
+    bold = "bold"
+
+
+class Demo(StrEnum):
+    """Tables that come with the package."""
+
+    heart = "heart"
+    parkinsons = "parkinsons"
+    sentences = "sentences"
+
+
+app = typer.Typer(
+    name="crosstask",
+    help="Learn across tasks: a model for every hospital, shop or machine, and a plain verdict on which of them "
+    "help one another.",
+    epilog=EXAMPLES,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def command() -> Callable[..., Any]:
+    """Return the command as a callable of its arguments."""
+    return typer.main.get_command(app).main
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        import crosstask
+
+        typer.echo(f"crosstask {crosstask.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    del version
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(epilog=FIT_EXAMPLES)
+def fit(
+    table: Annotated[Path, typer.Argument(help="CSV (comma, semicolon or tab; .gz too) or Parquet.")],
+    target: Annotated[str, typer.Option("--target", help="The column to predict.")],
+    task: Annotated[str, typer.Option("--task", help="The column that says which task a row belongs to.")],
+    time: Annotated[
+        str | None, typer.Option("--time", help="A column of dates or times: later rows are never learned from.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", help="A column of groups that no fold may split, such as the patient.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write a report, an HTML page.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Save the model here.")] = None,
+    time_budget: Annotated[
+        float | None, typer.Option("--time-budget", min=1.0, help="Seconds after which no new candidate is begun.")
+    ] = None,
+    candidates: Annotated[
+        Candidates, typer.Option(help="linear: an exactly linear model, with coefficients in the report.")
+    ] = Candidates.default,
+    mode: Annotated[Mode, typer.Option(help="How eager the guard is to share.")] = Mode.balanced,
+    classification: Annotated[
+        bool | None,
+        typer.Option("--classification/--regression", help="What the target is, if it is not recognised rightly."),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Processes; -1 for all cores.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
+) -> None:
+    """Fit a guarded model for every task of a table."""
+    from crosstask.cli._fit import FitRequest, fit_table
+
+    fit_table(
+        FitRequest(
+            table=table,
+            target=target,
+            task=task,
+            time=time,
+            group=group,
+            report=report,
+            output=output,
+            time_budget=time_budget,
+            candidates=candidates.value,
+            mode=mode.value,
+            classification=classification,
+            encoding=encoding,
+            seed=seed,
+            jobs=jobs,
+            force=force,
+        )
+    )
+
+
+@app.command(epilog=PREDICT_EXAMPLES)
+def predict(
+    model: Annotated[Path, typer.Argument(help="A file that `crosstask fit -o` or `save` wrote.")],
+    table: Annotated[Path, typer.Argument(help="The new rows: the columns of fit, without the target.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="New rows and predictions, CSV or Parquet.")],
+    encoding: Annotated[str, typer.Option(help="Of a CSV file.")] = "utf-8",
+    trust: Annotated[
+        list[str] | None, typer.Option("--trust", help="Admit a type that a refusal named; may be repeated.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+) -> None:
+    """Predict new rows with a saved model."""
+    from crosstask.cli._predict import predict_table
+
+    predict_table(model, table, output, encoding=encoding, trusted=trust or [], force=force)
+
+
+@app.command(epilog=DEMO_EXAMPLES)
+def demo(
+    name: Annotated[Demo, typer.Argument(help="Which table.")] = Demo.heart,
+    report: Annotated[Path, typer.Option("--report", help="The HTML page.")] = Path("report.html"),
+    time_budget: Annotated[float, typer.Option(min=1.0, help="Seconds after which no new candidate is begun.")] = 45.0,
+    jobs: Annotated[int, typer.Option(help="Processes; -1 for all cores.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace a report that exists.")] = False,
+) -> None:
+    """See it at work on a real table: four hospitals, 42 patients, or three review sites."""
+    from crosstask.cli._demo import run_demo
+
+    run_demo(name.value, report, time_budget=time_budget, jobs=jobs, force=force)

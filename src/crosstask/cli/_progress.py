@@ -1,0 +1,51 @@
+"""What runs now: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+Report = Callable[[int, int, str], None]
+
+
+@contextmanager
+def progress(title: str) -> Generator[Report]:
+    """Give a function to be called with (done, total, what runs now)."""
+    if sys.stderr.isatty():
+        with _bar(title) as report:
+            yield report
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bar(title: str) -> Generator[Report]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[now]}", style="dim"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        job = bar.add_task(title, total=None, now="")
+
+        def report(done: int, total: int, now: str) -> None:
+            bar.update(job, completed=done, total=total, now=now)
+
+        yield report
+
+
+def _lines() -> Report:
+    last = [""]
+
+    def report(done: int, total: int, now: str) -> None:
+        if now != last[0]:
+            last[0] = now
+            print(f"{done}/{total} {now}", file=sys.stderr, flush=True)  # noqa: T201
+
+    return report

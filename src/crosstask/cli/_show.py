@@ -1,0 +1,85 @@
+"""What the command prints: a short table, the verdict in words, and what to mind."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from crosstask.report._scale import gain_text, interval_text, loss_text
+from crosstask.report._words import SAID, headline, plural, summary
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from crosstask.report import ReportData, TaskResult
+
+MANY = 20
+ENDS = 5
+STYLES = {"share": "blue", "blend": "cyan", "alone": "dark_orange3", "borrowed": "magenta"}
+
+
+def console() -> Console:
+    """Return the console of what is printed for the user."""
+    import sys
+
+    from rich.console import Console
+
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+
+
+def show(data: ReportData, out: Console) -> None:
+    """Print the table, the verdict and the findings."""
+    out.print()
+    _table(data, out)
+    out.print()
+    out.print(headline(data), style="bold", markup=False)
+    out.print(summary(data), markup=False)
+    if len(data.tasks) <= MANY:
+        out.print()
+        _items([task.reason for task in data.tasks], out)
+    if data.findings:
+        out.print("\nTo mind:")
+        _items([sentence for _, sentence in data.findings], out)
+
+
+def _items(sentences: list[str], out: Console) -> None:
+    """Print sentences as a list whose lines stay indented where they wrap."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for sentence in sentences:
+        out.print(Text("  · "), end="")
+        lines = Text(sentence).wrap(out, max(out.width - 4, 20))
+        out.print(lines[0])
+        if len(lines) > 1:
+            out.print(Padding(Text("\n").join(lines[1:]), (0, 0, 0, 4)))
+
+
+def _table(data: ReportData, out: Console) -> None:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column(escape(plural(data.task_word, 1)), overflow="fold")
+    for name in ("rows", f"own {data.loss}", f"guarded {data.loss}", "gain", "interval"):
+        table.add_column(name, justify="right")
+    table.add_column("verdict")
+    tasks = sorted(data.tasks, key=lambda task: -task.gain if math.isfinite(task.gain) else math.inf)
+    shown: list[TaskResult | None] = list(tasks)
+    if len(tasks) > MANY:
+        shown = [*tasks[:ENDS], None, *tasks[-ENDS:]]
+    for task in shown:
+        if task is None:
+            table.add_row(f".. {len(tasks) - 2 * ENDS} more", *[""] * 6, style="dim")
+            continue
+        table.add_row(
+            escape(task.name),
+            f"{task.rows:,}",
+            loss_text(task.own_loss),
+            loss_text(task.guarded_loss),
+            gain_text(task.gain),
+            interval_text(task.low, task.high),
+            f"[{STYLES[task.code]}]{SAID[task.code]}[/]",
+        )
+    out.print(table)
