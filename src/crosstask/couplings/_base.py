@@ -65,9 +65,12 @@ class Coupling(BaseEstimator):
             return 0.0 if self.dual_norm(G) <= 1.0 + 1e-12 else float("inf")
         raise NotImplementedError
 
-    def slack(self, V: Array, G: Array) -> float:
-        """Return |<V_free, G>| for the part of V that R does not penalise, on which ``conjugate`` relies to be zero."""
-        return 0.0
+    def free(self, V: Array, gradient: Array) -> tuple[Array, Array] | None:
+        """Return the part of V that R does not penalise and the gradient there, which ``conjugate`` takes to be zero.
+
+        Both have shape (K, d) or (d,); None where every direction is penalised.
+        """
+        return None
 
     def violation(self, V: Array, gradient: Array) -> float:
         """Return the distance of -gradient to the subdifferential of R at V."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from scipy.special import logsumexp, softmax, xlogy
+from scipy.special import xlogy
 
 from crosstask.losses._base import Array, Loss
 
@@ -39,17 +39,19 @@ class Multinomial(Loss):
     def value(self, y: Array, z: Array, sample_weight: Array) -> float:
         """Return sum_i s_i (logsumexp(z_i) - z_i,y)."""
         chosen = z[np.arange(len(y)), y.astype(np.intp)]
-        return float(sample_weight @ (logsumexp(z, axis=1) - chosen))
+        top = z.max(axis=1)
+        total = np.exp(z - top[:, None]).sum(axis=1)
+        return float(sample_weight @ (np.log(total) + top - chosen))
 
     def gradient(self, y: Array, z: Array, sample_weight: Array) -> Array:
         """Return s_i (softmax(z_i) - e_y)."""
-        p = softmax(z, axis=1)
+        p = softmax(z)
         p[np.arange(len(y)), y.astype(np.intp)] -= 1.0
         return p * sample_weight[:, None]
 
     def curvature(self, y: Array, z: Array, sample_weight: Array) -> Array:
         """Return s_i (diag(p_i) - p_i p_i'), shape (n, K, K)."""
-        p = softmax(z, axis=1)
+        p = softmax(z)
         out = -p[:, :, None] * p[:, None, :]
         k = np.arange(p.shape[1])
         out[:, k, k] += p
@@ -63,3 +65,9 @@ class Multinomial(Loss):
             return float("inf")
         p = np.clip(p, 0.0, 1.0)
         return float(sample_weight @ xlogy(p, p).sum(axis=1))
+
+
+def softmax(z: Array) -> Array:
+    """Return exp(z) / sum exp(z) for each row."""
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    return p / p.sum(axis=1, keepdims=True)

@@ -55,20 +55,20 @@ def minimise_quadratic(
     tuple of (ndarray, int)
         The answer and the number of steps.
     """
-    V, ahead, t = start, start, 1.0
-    if stop(V):
-        return V, 0
+    here, ahead, t = start, start, 1.0
+    if stop(here):
+        return here, 0
     length = alpha * step
     for iteration in range(1, max_iter + 1):
         new = coupling.prox(ahead - step * gradient(ahead), length)
-        moved = new - V
+        moved = new - here
         if np.vdot((ahead - new) / step, moved) > 0.0:
             t, ahead = 1.0, new
         else:
             following = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * t * t))
             ahead = new + ((t - 1.0) / following) * moved
             t = following
-        V = new
-        if (iteration % 5 == 0 or iteration == max_iter) and stop(V):
-            return V, iteration
-    return V, max_iter
+        here = new
+        if (iteration % 5 == 0 or iteration == max_iter) and stop(here):
+            return here, iteration
+    return here, max_iter

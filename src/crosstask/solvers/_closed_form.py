@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstask.couplings import Coupling, Independent, MeanTied, Pooled
-from crosstask.solvers._certificate import relative
+from crosstask.solvers._certificate import free_charge, relative
 from crosstask.solvers._problem import Problem
 from crosstask.solvers._state import Options, State
 from crosstask.solvers._threads import one_blas_thread
@@ -44,7 +44,10 @@ def closed_form_coefficients(problem: Problem, alphas: Array) -> tuple[Array, Ar
 
 
 def _certified(problem: Problem, alphas: Array, slopes: Array, b: Array) -> Iterator[State]:
-    """Certify many alphas at once: they stand where the outputs stand, so that the rows are read once."""
+    """Certify many alphas at once: they stand where the outputs stand, so that the rows are read once.
+
+    In centred rows the intercepts are exact for every alpha.
+    """
     coupling, weight = problem.coupling, problem.row_weight
     target = problem.data.y - problem.fixed[:, 0]
     fitted = problem.rows.decision(slopes[:, :, 0].transpose(1, 0, 2)) + b[problem.data.codes]
@@ -53,13 +56,11 @@ def _certified(problem: Problem, alphas: Array, slopes: Array, b: Array) -> Iter
     gradients = problem.rows.adjoint(weighted)
     smooth = 0.5 * np.einsum("ia,ia->a", residual, weighted)
     conjugates = smooth + target @ weighted
-    drift = problem.task_sums(weighted) if problem.fit_intercept else np.zeros_like(gradients[:, :, 0])
-    slacks = np.abs(b[:, 0] @ drift)
     for a, alpha in enumerate(alphas):
         V, toward = slopes[a], gradients[:, a, None] / -alpha
         objective = float(smooth[a]) + alpha * coupling.value(V)
         gap = objective + float(conjugates[a]) + alpha * coupling.conjugate(toward)
-        gap += float(slacks[a]) + alpha * coupling.slack(V, toward)
+        gap += free_charge(problem, V, gradients[:, a, None])
         yield State(V, b, objective, relative(problem, gap), 1)
 
 
@@ -74,12 +75,12 @@ def _pooled(problem: Problem, alphas: Array) -> Array:
         turned, Q = problem.rotated()
         return _pooled(turned, alphas) @ Q.T
     d = problem.data.n_features
-    G, g = np.zeros((d, d)), np.zeros(d)
+    gram, g = np.zeros((d, d)), np.zeros(d)
     for B, target, _ in _rooted(problem):
         flat = B.reshape(-1, d)
-        G += flat.T @ flat
+        gram += flat.T @ flat
         g += target.reshape(-1) @ flat
-    values, U = np.linalg.eigh(G)
+    values, U = np.linalg.eigh(gram)
     ridge = alphas[:, None] * problem.coupling.weight
     shared = (U.T @ g / (np.maximum(values, 0.0) + ridge)) @ U.T
     return np.repeat(shared[:, None], problem.data.n_tasks, axis=1)

@@ -1,4 +1,4 @@
-"""Squared loss with any coupling, on per-task moments: no row is read twice."""
+"""Squared loss on per-task moments: no row is read twice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstask.solvers._accelerated import feature_steps, minimise_quadratic
-from crosstask.solvers._certificate import relative
+from crosstask.solvers._certificate import free_charge, relative
 from crosstask.solvers._problem import Problem
 from crosstask.solvers._state import Options, State, cold_start
 from crosstask.solvers._threads import one_blas_thread
@@ -16,42 +16,55 @@ from crosstask.solvers._threads import one_blas_thread
 Array = NDArray[np.float64]
 
 
-def moments(problem: Problem, alphas: Array, options: Options, init: State | None) -> Iterator[State]:
-    """Yield answers by accelerated proximal gradient on G_t, g_t, each certified by its duality gap."""
-    with one_blas_thread():
-        coupling, b = problem.coupling, problem.null_intercept
-        target = problem.data.y - problem.fixed[:, 0]
-        residual = target - b[problem.data.codes, 0]
+class Moments:
+    """Objective and duality gap of a squared-loss problem from G_t = sum h x x' and g_t = sum h x r.
+
+    x is less its task's mean and r is the target less its task's mean, so the intercepts drop out.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.intercept = problem.null_intercept
+        residual = problem.data.y - problem.fixed[:, 0] - self.intercept[problem.data.codes, 0]
         weighted = problem.row_weight * residual
-        G = problem.rows.second(problem.row_weight)[2]
-        g = problem.rows.adjoint(weighted[:, None])
-        rss_null = float(weighted @ residual)
-        step = feature_steps(G, coupling)
+        self.G = problem.rows.second(problem.row_weight)[2]
+        self.g = problem.rows.adjoint(weighted[:, None])
+        self.rss_null = float(weighted @ residual)
+
+    def gradient(self, V: Array) -> Array:
+        """Gradient of the smooth part, shape (T, 1, d)."""
+        return (self.G @ V.transpose(0, 2, 1)).transpose(0, 2, 1) - self.g
+
+    def certify(self, V: Array, gradient: Array, alpha: float) -> tuple[float, float]:
+        """Return objective and relative duality gap; the algebra of ``certify`` on sums that are already taken."""
+        coupling = self.problem.coupling
+        rss = self.rss_null + float(np.vdot(V, gradient - self.g))
+        cross = float(np.vdot(V, self.g)) - self.rss_null  # sum h (z - y) y
+        toward = gradient / -alpha
+        primal = 0.5 * rss + alpha * coupling.value(V)
+        scale = max(1.0, coupling.dual_norm(toward)) if coupling.is_norm else 1.0
+        dual = -0.5 * rss / scale**2 - cross / scale
+        if not coupling.is_norm:
+            dual -= alpha * coupling.conjugate(toward)
+        charge = 0.0 if coupling.is_norm else free_charge(self.problem, V, gradient)
+        return primal, relative(self.problem, primal - dual + charge)
+
+
+def moments(problem: Problem, alphas: Array, options: Options, init: State | None) -> Iterator[State]:
+    """Yield answers by accelerated proximal gradient on the moments, for any coupling."""
+    with one_blas_thread():
+        held = Moments(problem)
+        step = feature_steps(held.G, problem.coupling)
         latest: list[tuple[float, float]] = []
-
-        def gradient(V: Array) -> Array:
-            return (G @ V.transpose(0, 2, 1)).transpose(0, 2, 1) - g
-
-        def evaluate(V: Array, alpha: float) -> tuple[float, float]:
-            slope = gradient(V)
-            fitted = float(np.vdot(V, slope - g))  # w'Gw - 2 w'g
-            rss = rss_null + fitted
-            cross = float(np.vdot(V, g)) - rss_null  # sum h (z - y) y; intercepts drop out of centred rows
-            toward = slope / -alpha
-            primal = 0.5 * rss + alpha * coupling.value(V)
-            scale = max(1.0, coupling.dual_norm(toward)) if coupling.is_norm else 1.0
-            dual = -0.5 * rss / scale**2 - cross / scale
-            if not coupling.is_norm:
-                dual -= alpha * coupling.conjugate(toward)
-            return primal, relative(problem, primal - dual + alpha * coupling.slack(V, toward))
-
-        V = (init or cold_start(problem)).V
+        slopes = (init or cold_start(problem)).V
         for alpha in alphas:
 
             def stop(V: Array, alpha: float = float(alpha)) -> bool:
-                latest[:] = [evaluate(V, alpha)]
+                latest[:] = [held.certify(V, held.gradient(V), alpha)]
                 return latest[0][1] <= options.tol
 
-            V, n_iter = minimise_quadratic(gradient, coupling, float(alpha), step, V, stop, options.max_iter)
+            slopes, n_iter = minimise_quadratic(
+                held.gradient, problem.coupling, float(alpha), step, slopes, stop, options.max_iter
+            )
             objective, gap = latest[0]
-            yield State(V, b, objective, gap, n_iter)
+            yield State(slopes, held.intercept, objective, gap, n_iter)

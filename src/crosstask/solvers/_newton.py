@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstask.couplings import Coupling, Independent, MeanTied, Pooled
+from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Pooled
 from crosstask.solvers._accelerated import feature_steps, minimise_quadratic
+from crosstask.solvers._block_descent import block_bound
 from crosstask.solvers._certificate import Certificate, certify
 from crosstask.solvers._intercepts import damped
 from crosstask.solvers._problem import Problem
@@ -44,24 +45,24 @@ def newton(problem: Problem, alphas: Array, options: Options, init: State | None
 
 
 def _descend(problem: Problem, alpha: float, options: Options, start: State) -> State:
-    V, b = start.V, start.b
-    z = problem.decision(V, b)
-    now = certify(problem, V, b, z, alpha)
+    slopes, b = start.V, start.b
+    z = problem.decision(slopes, b)
+    now = certify(problem, slopes, b, z, alpha)
     step_of = _STEPS.get(type(problem.coupling), proximal_step)
     n_iter = 0
     while now.gap > options.tol and n_iter < options.max_iter:
         n_iter += 1
         model = quadratic_model(problem, z, now)
-        delta = step_of(problem, model, V, alpha, now.gap).reshape(V.shape)
-        follow = -(model.shift + (model.to_intercept @ delta.reshape(len(V), -1, 1))[..., 0])
+        delta = step_of(problem, model, slopes, alpha, now.gap).reshape(slopes.shape)
+        follow = -(model.shift + (model.to_intercept @ delta.reshape(len(slopes), -1, 1))[..., 0])
         follow *= float(problem.fit_intercept)
         moved = problem.rows.decision(delta) + follow[problem.data.codes]
-        t = _line_search(problem, now, V, z, delta, follow, moved, alpha)
+        t = _line_search(problem, now, slopes, z, delta, follow, moved, alpha)
         if t == 0.0:
             break
-        V, b, z = V + t * delta, b + t * follow, z + t * moved
-        now = certify(problem, V, b, z, alpha)
-    return State(V, b, now.objective, now.gap, n_iter)
+        slopes, b, z = slopes + t * delta, b + t * follow, z + t * moved
+        now = certify(problem, slopes, b, z, alpha)
+    return State(slopes, b, now.objective, now.gap, n_iter)
 
 
 def _line_search(
@@ -85,21 +86,21 @@ def quadratic_model(problem: Problem, z: Array, now: Certificate) -> Model:
     """Second-order model of the loss in the slopes, its intercepts eliminated (Schur complement)."""
     T, K, d = now.gradient.shape
     hessian = problem.curvature(z)
-    G = np.zeros((T, K, d, K, d))
+    gram = np.zeros((T, K, d, K, d))
     cross = np.zeros((T, K, K, d))
     for k in range(K):
         for m in range(k + 1):
             _, first, second = problem.rows.second(np.ascontiguousarray(hessian[:, k, m]))
-            G[:, k, :, m], cross[:, k, m] = second, first
-            G[:, m, :, k], cross[:, m, k] = second, first
-    G, r = G.reshape(T, K * d, K * d), now.gradient.reshape(T, K * d)
+            gram[:, k, :, m], cross[:, k, m] = second, first
+            gram[:, m, :, k], cross[:, m, k] = second, first
+    G, r = gram.reshape(T, K * d, K * d), now.gradient.reshape(T, K * d)
     if not problem.fit_intercept:
         return Model(G, r, np.zeros((T, K, K * d)), np.zeros((T, K)))
     cross = cross.reshape(T, K, K * d)
     mass = problem.task_sums(problem.row_weight[:, None])[:, 0]
     own = damped(problem.task_sums(hessian), mass)
     both = np.concatenate([now.intercept_gradient[..., None], cross], axis=2)
-    solved = np.linalg.solve(own, both) if K > 1 else both / own
+    solved = cast("Array", np.linalg.solve(own, both)) if K > 1 else both / own
     shift, to_intercept = solved[..., 0], solved[..., 1:]
     swapped = cross.transpose(0, 2, 1)
     return Model(G - swapped @ to_intercept, r - (swapped @ shift[..., None])[..., 0], to_intercept, shift)
@@ -108,13 +109,14 @@ def quadratic_model(problem: Problem, z: Array, now: Certificate) -> Model:
 def _independent_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
     ridge = alpha * problem.coupling.weight
     right = -(model.r + ridge * V.reshape(model.r.shape))
-    return np.linalg.solve(model.G + ridge * np.eye(right.shape[1]), right[..., None])[..., 0]
+    solved = np.linalg.solve(model.G + ridge * np.eye(right.shape[1]), right[..., None])
+    return cast("Array", solved)[..., 0]
 
 
 def _pooled_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
     ridge = alpha * problem.coupling.weight
     right = -(model.r.sum(axis=0) + ridge * V[0].reshape(-1))
-    shared = np.linalg.solve(model.G.sum(axis=0) + ridge * np.eye(len(right)), right)
+    shared = cast("Array", np.linalg.solve(model.G.sum(axis=0) + ridge * np.eye(len(right)), right))
     return np.repeat(shared[None], len(V), axis=0)
 
 
@@ -126,7 +128,7 @@ def _mean_tied_step(problem: Problem, model: Model, V: Array, alpha: float, gap:
     W = V.reshape(model.r.shape)
     w0 = W.sum(axis=0) / (len(W) + coupling.centre_weight)
     right = -(model.r + ridge * (W - w0))
-    eye = np.eye(W.shape[1])
+    eye = np.eye(right.shape[1])
     solved = np.linalg.solve(model.G + ridge * eye, np.concatenate([right[..., None], model.G], axis=2))
     own, shrink = solved[..., 0], solved[..., 1:]
     schur = shrink.sum(axis=0) + coupling.centre_weight * eye
@@ -137,22 +139,34 @@ def _mean_tied_step(problem: Problem, model: Model, V: Array, alpha: float, gap:
     return own + shared - shrink @ shared
 
 
+def _block_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
+    """Minimise the quadratic model plus alpha R one feature at a time."""
+    from crosstask.solvers._kernels import group_sweeps
+
+    T, K, d = V.shape
+    G = np.ascontiguousarray(model.G).reshape(T, K, d, K, d)
+    size, cut = block_bound(G), alpha * problem.coupling.weight
+    W, gradient = np.array(V), model.r.reshape(V.shape).copy()
+    group_sweeps(G, gradient, W, size, cut, 0.0, 1)
+    first = float(np.max(np.sum(size * (W - V) ** 2, axis=(0, 1)), initial=0.0))
+    group_sweeps(G, gradient, W, size, cut, 1e-2 * min(gap, 0.1) * first, 500)
+    return (W - V).reshape(T, -1)
+
+
 def proximal_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
-    """Minimise the quadratic model plus alpha R by accelerated proximal gradient, better the closer the answer is."""
+    """Minimise the quadratic model plus alpha R by accelerated proximal gradient, for a single output."""
     coupling = problem.coupling
-    start = V.reshape(model.r.shape)[:, None]
-    G, r = model.G, model.r[:, None]
-    step = feature_steps(G, coupling)
-    enough = 0.1 * min(gap, 1.0) * max(problem.null_objective, 1e-300)
-    floor = G @ start.transpose(0, 2, 1)
+    start, r = V, model.r[:, None]
+    step = feature_steps(model.G, coupling)
+    first: list[float] = []
 
     def gradient(W: Array) -> Array:
-        return (G @ W.transpose(0, 2, 1) - floor).transpose(0, 2, 1) + r
+        return (model.G @ (W - start).transpose(0, 2, 1)).transpose(0, 2, 1) + r
 
     def stop(W: Array) -> bool:
         mapped = coupling.prox(W - step * gradient(W), alpha * step)
-        # the drop that one more step promises, times the number of steps an ill-conditioned model may need
-        return float(np.sum((W - mapped) ** 2 / step)) <= 0.01 * enough
+        first.append(float(np.sum((W - mapped) ** 2 / step)))
+        return first[-1] <= 1e-2 * min(gap, 0.1) * first[0]
 
     W, _ = minimise_quadratic(gradient, coupling, alpha, step, start, stop, 2000)
     return (W - start)[:, 0]
@@ -162,4 +176,5 @@ _STEPS: dict[type[Coupling], Callable[[Problem, Model, Array, float, float], Arr
     Independent: _independent_step,
     Pooled: _pooled_step,
     MeanTied: _mean_tied_step,
+    FeatureNorm: _block_step,
 }

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from crosstask.couplings import Coupling, Independent, MeanTied, Pooled
+from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Pooled
 from crosstask.losses import Logistic, Loss, Multinomial, Squared
+from crosstask.solvers._block_descent import block_descent
 from crosstask.solvers._closed_form import closed_form, closed_form_coefficients
 from crosstask.solvers._moments import moments
 from crosstask.solvers._newton import newton
@@ -22,19 +23,23 @@ from crosstask.tasks import TaskData
 
 Array = NDArray[np.float64]
 LARGEST_MOMENTS = 20_000_000  # numbers in the second moments of all tasks
+WIDEST_NEWTON = 600  # unknowns of a task for which a system is solved at each step
 
 _ALGORITHMS: dict[tuple[type[Loss], type[Coupling]], Algorithm] = {
     (Squared, Independent): closed_form,
     (Squared, Pooled): closed_form,
     (Squared, MeanTied): closed_form,
+    (Squared, FeatureNorm): block_descent,
     (Squared, Coupling): moments,
     (Logistic, Independent): newton,
     (Logistic, Pooled): newton,
     (Logistic, MeanTied): newton,
+    (Logistic, FeatureNorm): newton,
+    (Logistic, Coupling): newton,
     (Multinomial, Independent): newton,
     (Multinomial, Pooled): newton,
     (Multinomial, MeanTied): newton,
-    (Loss, Coupling): proximal_gradient,
+    (Multinomial, FeatureNorm): newton,
 }
 
 
@@ -92,7 +97,7 @@ def solve_path(
     values = _checked(alphas)
     if not len(values):
         return []
-    algorithm = _algorithm(problem, LARGEST_MOMENTS)
+    algorithm = _algorithm(problem)
     shift = problem.rows.shift
     begin = None
     if init is not None:
@@ -104,8 +109,8 @@ def solve_path(
     if not worst.converged:
         warnings.warn(
             f"{worst.solver} stopped after {worst.n_iter} iterations at alpha={worst.alpha:.3g} with a relative "
-            f"duality gap of {worst.gap:.2g}, above tol={tol:.2g}: raise max_iter (now {max_iter}), standardize the columns, "
-            "or raise tol or alpha.",
+            f"duality gap of {worst.gap:.2g}, above tol={tol:.2g}: raise max_iter (now {max_iter}), "
+            "standardize the columns, or raise tol or alpha.",
             ConvergenceWarning,
             stacklevel=2,
         )
@@ -120,24 +125,24 @@ def path_coefficients(
     Made for cross-validation, where only predictions count: nothing warns, and ``tol`` is looser.
     """
     values = _checked(alphas)
-    algorithm = _algorithm(problem, LARGEST_MOMENTS)
+    algorithm = _algorithm(problem)
     if algorithm is closed_form:
         V, b = closed_form_coefficients(problem, values)
         intercepts = b - np.einsum("atkd,td->atk", V, problem.rows.shift)
         return V, _fill_empty(problem, V, intercepts)
     states = list(algorithm(problem, values, Options(tol, max_iter), None))
-    V = np.stack([state.V for state in states])
-    intercepts = np.stack([state.b for state in states]) - np.einsum("atkd,td->atk", V, problem.rows.shift)
-    return V, _fill_empty(problem, V, intercepts)
+    slopes = np.stack([state.V for state in states])
+    intercepts = np.stack([state.b for state in states]) - np.einsum("atkd,td->atk", slopes, problem.rows.shift)
+    return slopes, _fill_empty(problem, slopes, intercepts)
 
 
 def path_decisions(
     problem: Problem, alphas: Iterable[float], data: TaskData, *, tol: float = 1e-4, max_iter: int = 1000
 ) -> Array:
     """Return the predictors (A, n_pairs, K) on other rows of the same tasks, for each alpha of a path."""
-    V, b = path_coefficients(problem, alphas, tol=tol, max_iter=max_iter)
-    A, T, K, d = V.shape
-    flat = data.decision(V.transpose(1, 0, 2, 3).reshape(T, A * K, d), b.transpose(1, 0, 2).reshape(T, A * K))
+    slopes, b = path_coefficients(problem, alphas, tol=tol, max_iter=max_iter)
+    A, T, K, d = slopes.shape
+    flat = data.decision(slopes.transpose(1, 0, 2, 3).reshape(T, A * K, d), b.transpose(1, 0, 2).reshape(T, A * K))
     return flat.reshape(-1, A, K).transpose(1, 0, 2)
 
 
@@ -158,23 +163,21 @@ def _checked(alphas: Iterable[float]) -> Array:
     return values
 
 
-def _algorithm(problem: Problem, largest: int) -> Algorithm:
-    """Look the pair up, from its own types to their bases; fall back to the rows where moments would be too large."""
-    found = proximal_gradient
-    for loss in type(problem.loss).__mro__:
-        pair = [(loss, c) for c in type(problem.coupling).__mro__ if (loss, c) in _ALGORITHMS]
-        if pair:
-            found = _ALGORITHMS[pair[0]]
-            break
+def _algorithm(problem: Problem) -> Algorithm:
+    """Look the pair up; other couplings get what needs only a prox, and large moments give way to the rows."""
+    loss = type(problem.loss)
+    rows = proximal_gradient
+    found = _ALGORITHMS.get((loss, type(problem.coupling)), _ALGORITHMS.get((loss, Coupling), rows))
     T, d, n = problem.data.n_tasks, problem.data.n_features, problem.data.n_pairs
     if found is closed_form:
-        return found if T * d * min(d, int(np.diff(problem.data.offsets).max())) <= 2 * largest else proximal_gradient
-    if found is moments:
-        return found if T * d * d <= largest and T * d <= 4 * n else proximal_gradient
+        rank = min(d, int(np.diff(problem.data.offsets).max(initial=1)))
+        return found if T * d * rank <= 2 * LARGEST_MOMENTS else rows
     if found is newton:
         turns = problem.coupling.rotation_invariant and problem.data.X.shape[0] < d
         width = problem.n_outputs * (problem.data.X.shape[0] if turns else d)
-        return found if T * width**2 <= largest and width <= 600 else proximal_gradient
+        return found if T * width**2 <= LARGEST_MOMENTS and width <= WIDEST_NEWTON else rows
+    if found in (moments, block_descent):
+        return found if T * d * d <= LARGEST_MOMENTS and T * d <= 4 * n else rows
     return found
 
 

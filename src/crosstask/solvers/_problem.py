@@ -115,6 +115,20 @@ class Problem:
         return out
 
     @cached_property
+    def intercept_curvature(self) -> Array:
+        """Bound of the second derivative in each task's intercept, shape (T,)."""
+        mass = np.bincount(self.data.codes, self.row_weight, self.data.n_tasks)
+        return np.asarray(self.loss.smoothness * mass, dtype=np.float64)
+
+    @cached_property
+    def column_curvature(self) -> Array:
+        """Bound of the second derivative in each slope that all tasks share, shape (d,)."""
+        total = np.zeros(self.data.n_features)
+        for _, X, pairs, _ in self.rows.batches():
+            total += np.einsum("bmd,bm->d", X * X, self.row_weight[pairs])
+        return self.loss.smoothness * total
+
+    @cached_property
     def null_intercept(self) -> Array:
         """Best intercepts when all slopes are zero, shape (T, K)."""
         from crosstask.solvers._intercepts import best_intercepts
@@ -147,7 +161,8 @@ class Problem:
                 weight = root[pairs] if mask is None else np.where(mask, root[pairs], 0.0)
                 B = X * weight[..., None]
                 swapped = B.transpose(0, 2, 1)
-                values.append(np.linalg.eigvalsh(swapped @ B if d <= B.shape[1] else B @ swapped).ravel())
+                square = swapped @ B if d <= B.shape[1] else B @ swapped
+                values.append(np.asarray(np.linalg.eigvalsh(square), dtype=np.float64).ravel())
         return np.maximum(np.concatenate(values), 0.0)
 
     def rotated(self) -> tuple[Problem, Array]:
@@ -155,9 +170,10 @@ class Problem:
 
         For couplings that do not see a rotation of the features; slopes come back as V Q'.
         """
-        X = self.data.X.toarray() if sparse.issparse(self.data.X) else self.data.X
-        Q = np.linalg.qr(np.asarray(X, dtype=np.float64).T)[0]
-        return replace(self, data=replace(self.data, X=X @ Q)), Q
+        given = self.data.X
+        dense = np.asarray(given.toarray() if sparse.issparse(given) else given, dtype=np.float64)
+        Q = np.linalg.qr(dense.T)[0]
+        return replace(self, data=replace(self.data, X=dense @ Q)), Q
 
     def _shape(self, z: Array) -> Array:
         return z[:, 0] if z.ndim == 2 and z.shape[1] == 1 else z
@@ -167,8 +183,8 @@ def _pooled_eigenvalues(rows: RowOperator, root: Array, d: int) -> Array:
     """Eigenvalues of sum_i h_i x_i x_i', or its diagonal where a d x d problem would be large."""
     if d > 2000:
         diagonal = np.zeros(d)
-        for _, X, pairs, _ in rows.batches():
-            diagonal += np.einsum("bmd,bm->d", X * X, root[pairs] ** 2)
+        for batch in rows.batches():
+            diagonal += np.einsum("bmd,bm->d", batch.X * batch.X, root[batch.pairs] ** 2)
         return diagonal
     gram = np.zeros((d, d))
     for _, X, pairs, _ in rows.batches():

@@ -29,10 +29,10 @@ def proximal_gradient(problem: Problem, alphas: Array, options: Options, init: S
 def _descend(
     problem: Problem, alpha: float, options: Options, start: State, steps: tuple[Array, Array]
 ) -> tuple[State, tuple[Array, Array]]:
-    V, b = start.V, start.b
-    z = problem.decision(V, b)
-    now = certify(problem, V, b, z, alpha)
-    V_ahead, b_ahead, z_ahead, t = V, b, z, 1.0
+    slopes, b = start.V, start.b
+    z = problem.decision(slopes, b)
+    now = certify(problem, slopes, b, z, alpha)
+    V_ahead, b_ahead, z_ahead, t = slopes, b, z, 1.0
     step, step_b = steps
     n_iter = 0
     while now.gap > options.tol and n_iter < options.max_iter:
@@ -49,7 +49,7 @@ def _descend(
             if problem.value(z_new) <= bound + 1e-13 * abs(base) or step.max() < 1e-300:
                 break
             step, step_b = 0.5 * step, 0.5 * step_b
-        mV, mb = V_new - V, b_new - b
+        mV, mb = V_new - slopes, b_new - b
         if np.sum(-dV / step * mV) + np.sum(-db / step_b * mb) > 0.0:
             t, V_ahead, b_ahead, z_ahead = 1.0, V_new, b_new, z_new
         else:
@@ -61,17 +61,17 @@ def _descend(
                 z_new + factor * (z_new - z),
                 following,
             )
-        V, b, z = V_new, b_new, z_new
+        slopes, b, z = V_new, b_new, z_new
         if n_iter % 10 == 0 or n_iter == options.max_iter:
             if problem.fit_intercept:
                 exact = best_intercepts(problem, z - b[problem.data.codes], b)
-                checked = certify(problem, V, exact, z + (exact - b)[problem.data.codes], alpha)
+                checked = certify(problem, slopes, exact, z + (exact - b)[problem.data.codes], alpha)
                 if checked.gap <= options.tol:
                     b = exact
                 now = checked
             else:
-                now = certify(problem, V, b, z, alpha)
-    return State(V, b, now.objective, now.gap, n_iter), (step, step_b)
+                now = certify(problem, slopes, b, z, alpha)
+    return State(slopes, b, now.objective, now.gap, n_iter), (step, step_b)
 
 
 def _steps(problem: Problem) -> tuple[Array, Array]:

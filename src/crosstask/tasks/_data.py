@@ -112,7 +112,7 @@ class TaskData:
     def totals(self) -> Array:
         """Sum of the weights of each task's real rows (n_t of the objective)."""
         weight = self.sample_weight if self.is_prior is None else np.where(self.is_prior, 0.0, self.sample_weight)
-        return np.bincount(self.codes, weight, self.n_tasks)
+        return np.array(np.bincount(self.codes, weight, self.n_tasks), dtype=np.float64)
 
     @cached_property
     def centred(self) -> RowOperator:
@@ -154,11 +154,10 @@ class TaskData:
     def scaled(self, scale: Array) -> TaskData:
         """Return the same data with each column divided by its scale."""
         if sparse.issparse(self.X):
-            X = self.X.copy()
-            X.data = X.data / scale.astype(X.dtype)[X.indices]
-        else:
-            X = self.X / scale.astype(self.X.dtype)
-        return replace(self, X=X)
+            scaled = self.X.copy()
+            scaled.data = scaled.data / scale.astype(scaled.dtype)[scaled.indices]
+            return replace(self, X=scaled)
+        return replace(self, X=self.X / scale.astype(self.X.dtype))
 
     def with_prior_rows(self) -> TaskData:
         """Give each task that misses a class weak prior rows.
@@ -175,7 +174,7 @@ class TaskData:
         lacking = np.flatnonzero(~present.all(axis=1) & (np.diff(self.offsets) > 0))
         if not len(lacking):
             return self
-        means = np.vstack([self._mean_row(t) for t in lacking]).astype(self.X.dtype)
+        means = np.vstack([self._mean_row(int(t)) for t in lacking]).astype(self.X.dtype)
         codes = np.concatenate([self.codes, np.repeat(lacking, k)])
         order = np.argsort(codes, kind="stable")
         table_row = np.arange(self.n_pairs) if self.table_row is None else self.table_row
@@ -230,14 +229,15 @@ def column_scale(data: TaskData) -> Array:
         weight = np.where(data.is_prior, 0.0, weight)
     if data.table_row is not None:
         weight = np.bincount(data.table_row, weight, data.X.shape[0])
-    weight = weight / weight.sum()
+    share = np.array(weight / weight.sum())
     if sparse.issparse(data.X):
         from sklearn.utils.sparsefuncs import mean_variance_axis
 
-        mean, variance = (np.asarray(v, dtype=np.float64) for v in mean_variance_axis(data.X, 0, weights=weight))
+        moments: Any = mean_variance_axis(data.X, 0, weights=share)
+        mean, variance = np.asarray(moments[0], dtype=np.float64), np.asarray(moments[1], dtype=np.float64)
     else:
-        mean = weight @ data.X
-        variance = weight @ (data.X - mean) ** 2
+        mean = share @ data.X
+        variance = share @ (data.X - mean) ** 2
     rounding = 10.0 * float(np.finfo(data.X.dtype).eps) * np.abs(mean)
     deviation = np.sqrt(variance)
     return np.where(deviation > rounding, deviation, 1.0)

@@ -186,8 +186,8 @@ def _dense_batches(data: TaskData, shift: Array) -> Iterator[Batch]:
         position = np.arange(longest)
         pairs = data.offsets[tasks][:, None] + np.minimum(position, sizes[tasks][:, None] - 1)
         mask = position < sizes[tasks][:, None]
-        X = np.asarray(data.pair_rows(pairs.reshape(-1))).reshape(len(tasks), longest, -1)
-        X = X - shift[tasks][:, None, :].astype(X.dtype)
+        rows = np.asarray(data.pair_rows(pairs.reshape(-1))).reshape(len(tasks), longest, -1)
+        X = rows - shift[tasks][:, None, :].astype(rows.dtype)
         if mask.all():
             yield Batch(tasks, X, pairs, None)
         else:

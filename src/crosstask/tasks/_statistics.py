@@ -68,7 +68,7 @@ class TaskStatistics:
             mean_y=mean_y,
             gram=gram - weight[:, None, None] * drift[:, :, None] * drift[:, None, :],
             xy=rows.adjoint(weighted[:, None])[:, 0],
-            yy=np.bincount(data.codes, weighted * residual, data.n_tasks),
+            yy=np.array(np.bincount(data.codes, weighted * residual, data.n_tasks), dtype=np.float64),
         )
 
     def subset(self, data: TaskData, pairs: NDArray[np.intp] | NDArray[np.bool_]) -> TaskStatistics:
