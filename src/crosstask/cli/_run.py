@@ -6,6 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+INTERRUPTED = 130
+_STOPPED = "interrupted; no file was left half written."
+
 
 class BadInputError(ValueError):
     """What the user gave cannot be used; the message says what was given, what was expected and what cures it."""
@@ -17,14 +20,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
     try:
         code = command()(args=arguments, prog_name="crosstask", standalone_mode=False)
+        if code == INTERRUPTED:  # newer typer turns Ctrl-C into an exit code, older into Abort
+            return _say(_STOPPED, INTERRUPTED)
         return code if isinstance(code, int) else 0
     except (BadInputError, OSError) as error:
         return _say(_os_text(error) if isinstance(error, OSError) else str(error), 2)
     except KeyboardInterrupt:
-        return _say("interrupted; no file was left half written.", 130)
+        return _say(_STOPPED, INTERRUPTED)
     except Exception as error:
-        if type(error).__name__ == "Abort":  # how typer hands on Ctrl-C
-            return _say("interrupted; no file was left half written.", 130)
+        if type(error).__name__ == "Abort":
+            return _say(_STOPPED, INTERRUPTED)
         if hasattr(error, "format_message"):  # a wrong option; typer may bring its own copy of click's classes
             return _say(_usage(error), 2)
         return _fault(error)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 DELIMITERS = (",", ";", "\t", "|")
 PARQUET = (".parquet", ".pq")
-MISSING = ["?"]  # beside what pandas takes for missing
+MISSING = ["", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?"]
 
 
 def read_table(path: Path, *, text: Iterable[str] = (), encoding: str = "utf-8") -> pd.DataFrame:
@@ -97,13 +97,14 @@ def _read_csv(path: Path, text: set[str], encoding: str) -> pd.DataFrame:
     twice = sorted({name for name in kept if name and kept.count(name) > 1})
     if twice:
         raise BadInputError(f"{path} has two columns named {twice[0]!r}: rename one of them.")
-    converters = {position: str for position, name in enumerate(kept) if name in text}
+    as_written = {name: str for name in header if name.strip() in text}
     try:
         frame = pd.read_csv(
             io.StringIO(content),
             sep=delimiter,
-            na_values=MISSING,
-            converters=converters,
+            na_values={name: [""] if name in as_written else MISSING for name in header},
+            keep_default_na=False,
+            dtype=as_written,
             decimal="," if delimiter == ";" and _decimal_comma(content) else ".",
             skipinitialspace=True,
             low_memory=False,

@@ -10,6 +10,7 @@ import numpy as np
 
 from crosstask.cli._run import BadInputError
 from crosstask.cli._tables import require_column
+from crosstask.tasks import TaskIndex, as_task_ids
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,16 +98,22 @@ def _check_tasks(frame: pd.DataFrame, path: Path, task: str) -> pd.DataFrame:
             f"column {task!r} of {path} has no value in {int(missing.sum())} rows (first in row "
             f"{int(missing.to_numpy().argmax()) + 1}): fill it, for example with 'unknown', or leave these rows out."
         )
-    if values.dtype != object and not str(values.dtype).startswith(("str", "category")):
-        return frame
-    whole = text.str.fullmatch(r"-?(0|[1-9]\d{0,17})")
-    return frame.assign(**{task: text.astype("int64") if whole.all() else text})
+    if values.dtype == object or str(values.dtype).startswith(("str", "category")):
+        whole = text.str.fullmatch(r"-?(0|[1-9]\d{0,17})")
+        frame = frame.assign(**{task: text.astype("int64") if whole.all() else text})
+    try:
+        where = f"column {task!r}"
+        TaskIndex.learn(as_task_ids(frame[task], len(frame), where), where)
+    except ValueError as error:
+        raise BadInputError(str(error)) from error
+    return frame
 
 
 def _recognise(values: pd.Series[Any], path: Path, kind: Kind | None) -> tuple[pd.Series[Any], Kind, str]:
     name, distinct = str(values.name), values.nunique()
     if distinct == 1:
-        raise BadInputError(f"column {name!r} of {path} is {values.iloc[0]!r} in every row: there is nothing to learn.")
+        only = repr(values.iloc[0]) if isinstance(values.iloc[0], str) else str(values.iloc[0])
+        raise BadInputError(f"column {name!r} of {path} is {only} in every row: there is nothing to learn.")
     number = _is_number(values)
     if number and np.isinf(values.to_numpy(dtype=np.float64)).any():
         infinite = np.isinf(values.to_numpy(dtype=np.float64))
