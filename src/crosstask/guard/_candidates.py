@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
 from crosstask.couplings import Independent
@@ -56,6 +57,19 @@ def check_candidates(candidates: Any, own: str | None) -> Candidates:
 def knows_tasks(estimator: Any) -> bool:
     """Tell whether fit takes ``task=``."""
     return "task" in inspect.signature(estimator.fit).parameters
+
+
+def is_named_list(candidates: Any) -> bool:
+    """Tell whether this is a list of pairs whose first entry is a name."""
+    return isinstance(candidates, (list, tuple)) and all(
+        isinstance(item, (list, tuple)) and len(item) == 2 and isinstance(item[0], str) for item in candidates
+    )
+
+
+def input_tags_of(candidates: Any) -> tuple[bool, bool]:
+    """Return whether all candidates take sparse X, and whether all take NaN."""
+    tags = [get_tags(e).input_tags for _, e in candidates if hasattr(e, "fit")] if is_named_list(candidates) else []
+    return bool(tags) and all(t.sparse for t in tags), bool(tags) and all(t.allow_nan for t in tags)
 
 
 def kind_of(candidates: Any) -> str | None:

@@ -88,9 +88,10 @@ def _row_of_pair(rows: TaskRows, sample_weight: Any) -> IntVector:
     if rows.table_row is not None:
         return rows.table_row
     n = len(rows.codes)
-    if sample_weight is None or np.ndim(sample_weight) == 0:
+    weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    if weight.ndim == 0:
         return np.arange(n, dtype=np.intp)
-    return np.flatnonzero(np.asarray(sample_weight, dtype=np.float64) > 0)  # the door drops rows of weight zero
+    return np.flatnonzero(weight > 0)  # the door drops rows of weight zero
 
 
 def _progress(verbose: Any) -> Callable[[int, int, str], object]:

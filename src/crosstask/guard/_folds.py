@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from crosstask.model_selection import TaskTimeSeriesSplit, task_folds
 from crosstask.tasks import n_rows
+from crosstask.tasks._frames import as_table
 
 IntVector = NDArray[np.intp]
 Folds = list[tuple[IntVector, IntVector]]
@@ -102,5 +103,5 @@ def pairs_of(values: Any, row_of_pair: IntVector, n: int, name: str) -> NDArray[
 
 
 def table_length(X: Any) -> int:
-    """Return the number of rows of a table or a list."""
-    return n_rows(X) if hasattr(X, "shape") else len(X)
+    """Return the number of rows of a table or of what can be made one."""
+    return n_rows(as_table(X))

@@ -7,10 +7,11 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import ClassifierTags, RegressorTags, Tags, check_random_state
-from sklearn.utils.metaestimators import _BaseComposition, available_if
+from sklearn.utils.metaestimators import available_if
 
-from crosstask.guard._candidates import check_candidates, kind_of, strange_task, with_own
+from crosstask.guard._candidates import check_candidates, input_tags_of, is_named_list, kind_of, strange_task, with_own
 from crosstask.guard._fit import fit_guard
 from crosstask.guard._folds import table_length
 from crosstask.guard._held_out import ask
@@ -24,7 +25,7 @@ def _is_classification(guard: Any) -> bool:
     return kind_of(guard.candidates) == "classifier"
 
 
-class TransferGuard(TaskMixin, _BaseComposition):
+class TransferGuard(TaskMixin, MetaEstimatorMixin, BaseEstimator):
     def __init__(
         self,
         candidates: Any,
@@ -61,15 +62,33 @@ class TransferGuard(TaskMixin, _BaseComposition):
         self.keep_oof = keep_oof
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters, those of the candidates as ``name__parameter``."""
-        named = isinstance(self.candidates, (list, tuple)) and all(
-            isinstance(item, (list, tuple)) and len(item) == 2 for item in self.candidates
-        )
-        return self._get_params("candidates", deep=deep and named)
+        """Return the parameters; with ``deep`` also each candidate by name, and its own as ``name__parameter``."""
+        params = super().get_params(deep=False)
+        if deep and is_named_list(self.candidates):
+            for name, estimator in self.candidates:
+                params.setdefault(name, estimator)  # a candidate may be called "own", which is a parameter too
+                inner = estimator.get_params(deep=True).items() if hasattr(estimator, "get_params") else ()
+                params.update({f"{name}__{key}": value for key, value in inner})
+        return params
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``name`` replaces a candidate, ``name__parameter`` sets one of its parameters."""
-        self._set_params("candidates", **params)
+        own = super().get_params(deep=False)
+        super().set_params(**{key: value for key, value in params.items() if key in own})
+        rest = {key: value for key, value in params.items() if key not in own}
+        names = [name for name, _ in self.candidates] if is_named_list(self.candidates) else []
+        replaced = {key: rest.pop(key) for key in list(rest) if key in names}
+        if replaced:
+            self.candidates = [(name, replaced.get(name, estimator)) for name, estimator in self.candidates]
+        estimators = dict(self.candidates) if is_named_list(self.candidates) else {}
+        for key, value in rest.items():
+            name, _, inner = key.partition("__")
+            if not inner or name not in estimators:
+                raise ValueError(
+                    f"Invalid parameter {key!r} for estimator TransferGuard: its parameters are {sorted(own)}, "
+                    f"and name__parameter for the candidates {sorted(estimators)}."
+                )
+            estimators[name].set_params(**{inner: value})
         return self
 
     def fit(
@@ -242,6 +261,7 @@ class TransferGuard(TaskMixin, _BaseComposition):
         kind = kind_of(self.candidates)
         tags.estimator_type = kind or "regressor"
         tags.target_tags.required = True
+        tags.input_tags.sparse, tags.input_tags.allow_nan = input_tags_of(self.candidates)
         if kind == "classifier":
             tags.classifier_tags = ClassifierTags()
         else:
