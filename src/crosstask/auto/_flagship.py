@@ -125,6 +125,7 @@ class CrossTask(TaskMixin, BaseEstimator):
             getattr(self, "classes_", None),
             [name for name, _ in listed.models],
             {**clock.seconds, "all": perf_counter() - start},
+            getattr(y, "name", None),
         )
         return self
 

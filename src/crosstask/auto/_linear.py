@@ -25,7 +25,7 @@ class LinearModel:
     """z = x'coef + intercept on the encoded columns, for each task and for rows of unseen tasks.
 
     ``coef`` has shape (T, K, d), ``intercept`` (T, K), the crowd's (K, d) and (K,); the standard errors, None where
-    no draws were made, those of ``coef`` and ``intercept``.
+    no draws were made, those of ``coef`` and ``intercept``; ``scale`` the standard deviations of the columns.
     """
 
     names: list[str]
@@ -36,6 +36,7 @@ class LinearModel:
     coef_error: Array | None = None
     intercept_error: Array | None = None
     n_draws: int = 0
+    scale: Array | None = None
 
     def predictor(self, encoded: Array, codes: NDArray[np.intp]) -> Array:
         """Return z of shape (n_rows, K); code -1 is served by the crowd."""
@@ -184,7 +185,9 @@ def collapse(
     n_draws = int(np.clip(MAX_WORK / encoded.size, MIN_DRAWS, MAX_DRAWS))
     refit = Refit(encoded, rows.y, rows.task, rows.codes, rows.sample_weight, weights, centred)
     errors = bootstrap_errors(models, refit, n_draws=n_draws, seed=seed, n_jobs=n_jobs, progress=progress)
-    linear = LinearModel(encoder.names_out_, coef, intercept, crowd_coef, crowd_intercept, *errors, n_draws)
+    linear = LinearModel(
+        encoder.names_out_, coef, intercept, crowd_coef, crowd_intercept, *errors, n_draws, encoded.std(axis=0)
+    )
     return encoder, linear
 
 

@@ -8,37 +8,56 @@ from typing import Any
 
 import numpy as np
 
-import crosstask
+from crosstask import __version__
 from crosstask.tasks import TaskRows
 
 
-def summarise(rows: TaskRows, classes: Any, candidates: list[str], seconds: dict[str, float]) -> dict[str, Any]:
-    """Return rows per task, a summary of the target, versions and seconds, in plain types."""
+def summarise(
+    rows: TaskRows, classes: Any, candidates: list[str], seconds: dict[str, float], target: Any = None
+) -> dict[str, Any]:
+    """Return rows per task, a summary of the target (named ``target``), versions and seconds, in plain types."""
     assert rows.y is not None
     counts = np.bincount(rows.codes, minlength=rows.n_tasks)
     return {
         "n_rows": len(rows.codes),
         "n_tasks": int(rows.n_tasks),
         "rows_per_task": {str(task): int(n) for task, n in zip(rows.tasks, counts, strict=True)},
-        "target": _target(rows.y, classes),
+        "target": {
+            "name": None if target is None else str(target),
+            **_target(rows.y, classes),
+            **_by_task(rows, classes),
+        },
         "weighted": rows.sample_weight is not None,
         "candidates": list(candidates),
         "seconds": {name: round(float(value), 3) for name, value in seconds.items()},
         "versions": {
             "python": platform.python_version(),
-            "crosstask": crosstask.__version__,
+            "crosstask": __version__,
             **{name: metadata.version(name) for name in ("scikit-learn", "numpy", "scipy")},
         },
     }
 
 
-def _target(y: Any, classes: Any) -> dict[str, Any]:
+def _target(rows: TaskRows, classes: Any) -> dict[str, Any]:
+    assert rows.y is not None
+    y = rows.y
     if classes is not None:
-        return {"kind": "classes", "counts": {str(label): int((y == label).sum()) for label in classes}}
+        counts = {str(label): int((y == label).sum()) for label in classes}
+        return {"kind": "classes", "counts": counts, **_by_task(rows, classes)}
     return {
         "kind": "number",
         "mean": float(y.mean()),
         "sd": float(y.std()),
         "min": float(y.min()),
         "max": float(y.max()),
+        **_by_task(rows, classes),
     }
+
+
+def _by_task(rows: TaskRows, classes: Any) -> dict[str, Any]:
+    """Mean of the target in each task, or share of the second of two classes."""
+    if classes is not None and len(classes) != 2:
+        return {}
+    value: Any = rows.y if classes is None else rows.y == classes[1]
+    means = np.bincount(rows.codes, value, rows.n_tasks) / np.bincount(rows.codes, minlength=rows.n_tasks)
+    return {"by_task": {str(task): float(mean) for task, mean in zip(rows.tasks, means, strict=True)}}
