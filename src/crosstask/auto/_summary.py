@@ -24,7 +24,7 @@ def summarise(
         "rows_per_task": {str(task): int(n) for task, n in zip(rows.tasks, counts, strict=True)},
         "target": {
             "name": None if target is None else str(target),
-            **_target(rows.y, classes),
+            **_target(rows, classes),
             **_by_task(rows, classes),
         },
         "weighted": rows.sample_weight is not None,
