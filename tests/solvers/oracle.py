@@ -1,0 +1,57 @@
+"""The joint objective written down once more, for cvxpy."""
+
+from __future__ import annotations
+
+import cvxpy as cp
+import numpy as np
+
+from crosstask.couplings import FeatureNorm, Independent, MeanTied, Pooled
+
+
+def penalty(coupling, W, T, K):
+    """R(W) as a cvxpy expression and constraints; W is a list of (K, d) expressions."""
+    match coupling:
+        case Independent():
+            return 0.5 * sum(cp.sum_squares(w) for w in W), []
+        case Pooled():
+            return 0.5 * cp.sum_squares(W[0]), [w == W[0] for w in W[1:]]
+        case MeanTied():
+            centre = cp.Variable(W[0].shape)
+            tied = sum(cp.sum_squares(w - centre) for w in W)
+            return 0.5 * tied + 0.5 * coupling.centre_weight * cp.sum_squares(centre), []
+        case FeatureNorm():
+            d = W[0].shape[1]
+            return sum(cp.norm(cp.hstack([w[:, j] for w in W])) for j in range(d)), []
+    raise TypeError(coupling)
+
+
+def joint_optimum(problem, alpha):
+    """Optimal value by an interior-point method that knows nothing of ours."""
+    data = problem.data
+    T, d, K = data.n_tasks, data.n_features, problem.n_outputs
+    X = data.pair_rows()
+    X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    codes, s, y = data.codes, data.sample_weight, data.y
+    real = np.ones(len(y), bool) if data.is_prior is None else ~data.is_prior
+    n_t = np.bincount(codes, s * real, T)
+    n = n_t.sum()
+    c = np.ones(T) if problem.task_weight == "rows" else n / (T * n_t)
+    W = [cp.Variable((K, d)) for _ in range(T)]
+    b = [cp.Variable(K) if problem.fit_intercept else np.zeros(K) for _ in range(T)]
+    offset = np.zeros((len(y), K)) if problem.offset is None else np.reshape(problem.offset, (len(y), K))
+    loss = 0
+    for t in range(T):
+        rows = np.flatnonzero(codes == t)
+        weight = c[t] * s[rows] / n
+        z = X[rows] @ W[t].T + np.ones((len(rows), 1)) @ cp.reshape(b[t], (1, K), order="C") + offset[rows]
+        name = type(problem.loss).__name__
+        if name == "Squared":
+            loss += 0.5 * cp.sum(cp.multiply(weight, cp.square(y[rows] - z[:, 0])))
+        elif name == "Logistic":
+            loss += cp.sum(cp.multiply(weight, cp.logistic(z[:, 0]) - cp.multiply(y[rows], z[:, 0])))
+        else:
+            hot = np.eye(K)[y[rows].astype(int)]
+            loss += cp.sum(cp.multiply(weight, cp.log_sum_exp(z, axis=1) - cp.sum(cp.multiply(hot, z), axis=1)))
+    value, constraints = penalty(problem.coupling, W, T, K)
+    task = cp.Problem(cp.Minimize(loss + alpha * problem.coupling.weight * value), constraints)
+    return task.solve(solver="CLARABEL", tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
