@@ -40,7 +40,7 @@ test: $(VENV)/.dev  ## the whole test suite, doctests included
 	@$(BIN)/python -m pytest -n 2 -q $(PYTEST_ARGS)
 
 test-floor: .venv-floor/.ready  ## the check suites and the doors on the oldest packages that are supported
-	@.venv-floor/bin/python -m pytest -q -p no:cacheprovider tests/test_check_suites.py tests/testing tests/tasks tests/model_selection tests/metrics $(PYTEST_ARGS)
+	@.venv-floor/bin/python -m pytest -q -p no:cacheprovider -W ignore::pytest.PytestRemovedIn10Warning tests/test_check_suites.py tests/testing tests/tasks tests/model_selection tests/metrics $(PYTEST_ARGS)
 
 .venv-floor/.ready: pyproject.toml | $(BIN)/python
 	@echo "installing the oldest supported packages into .venv-floor ..."
