@@ -2,14 +2,19 @@
 
 from crosstask.report._collect import collect
 from crosstask.report._data import Calibration, CoefficientTable, Column, ReportData, TaskResult
+from crosstask.report._displays import CalibrationDisplay, CoefficientsDisplay, GainDisplay, WeightsDisplay
 from crosstask.report._page import render, write_report
 
 __all__ = [
     "Calibration",
+    "CalibrationDisplay",
     "CoefficientTable",
+    "CoefficientsDisplay",
     "Column",
+    "GainDisplay",
     "ReportData",
     "TaskResult",
+    "WeightsDisplay",
     "collect",
     "render",
     "write_report",
