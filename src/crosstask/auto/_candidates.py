@@ -16,6 +16,7 @@ from crosstask.auto._prepared import Form, Prepared
 from crosstask.couplings import MeanTied
 from crosstask.multitask import IndependentTasks, MultiTaskClassifier, MultiTaskRegressor, PooledTasks
 
+N_ALPHAS = 15  # a path of three to four decades; the guard blends what lies between
 FEW_ROWS_FOR_BOOSTING = 500
 FEW_ROWS_A_TASK_FOR_BOOSTING = 30
 MANY_ROWS = 5000
@@ -29,6 +30,13 @@ class CandidateList:
     own: str
     mix: str
     findings: list[Finding] = field(default_factory=list[Finding])
+
+    @property
+    def core(self) -> set[str]:
+        """What is compared whatever the time budget: the own model, and the plainest ways of sharing."""
+        names = {name for name, _ in self.models}
+        plain = {"pooled", "mean tied"} & names
+        return {self.own} | (plain or {name for name in names if name.endswith(", pooled")})
 
 
 @dataclass(frozen=True)
@@ -68,19 +76,20 @@ def _linear(shape: DataShape) -> list[tuple[str, Any]]:
 
     EasyAdapt around a ridge or a logistic regression is MeanTied with ``centre_weight=1``: its coefficients w_0 + v_t
     with the penalty |w_0|^2 + sum_t |v_t|^2 are those of min over w_0 of sum_t |w_t - w_0|^2 + |w_0|^2, without
-    building a copy of the columns for each task.
+    building a copy of the columns for each task. "mean tied" pulls at the centre ten times less: not at all would
+    leave shared slopes without any brake, which 20 rows a task do not bear.
     """
     model: Any = MultiTaskClassifier if shape.classification else MultiTaskRegressor
     mean: Any = BaseRateClassifier() if shape.classification else TaskMeanRegressor()
     couplings: list[tuple[str, Any]] = [
         ("own", "independent"),
         ("pooled", "pooled"),
-        ("mean tied", "mean_tied"),
+        ("mean tied", MeanTied(centre_weight=0.1)),
         ("easy adapt", MeanTied(centre_weight=1.0)),
         ("feature norm", "feature_norm"),
     ]
     plain = [("base rate" if shape.classification else "task mean", mean)]
-    plain += [(name, model(coupling, unseen_task="pooled")) for name, coupling in couplings]
+    plain += [(name, model(coupling, n_alphas=N_ALPHAS, unseen_task="pooled")) for name, coupling in couplings]
     return [(name, Prepared(estimator, names=shape.names, levels=shape.levels)) for name, estimator in plain]
 
 

@@ -16,6 +16,7 @@ from crosstask.guard._held_out import ask
 from crosstask.tasks import TaskRows
 
 Array = NDArray[np.float64]
+_Fixed = tuple[list[Any], NDArray[np.intp]]
 NORMAL_95 = 1.959964
 MIN_DRAWS, MAX_DRAWS, MAX_WORK = 20, 100, 4e6
 
@@ -120,21 +121,38 @@ def bootstrap_errors(
     return np.std(coefs, axis=0, ddof=1), np.std(intercepts, axis=0, ddof=1)
 
 
-def _fixed(model: Any) -> Any:
+def _fixed(model: Any) -> _Fixed:
+    """Return unfitted clones at the alphas that the model found, and which of them serves each task."""
     alpha = getattr(model, "alpha_", None)
-    own: Any = clone(model)
-    return own if alpha is None else own.set_params(alpha=float(alpha), cv=None)
+    if alpha is None:
+        return [clone(model)], np.zeros(len(model.tasks_), dtype=np.intp)
+    alphas, of_task = np.unique(np.broadcast_to(alpha, len(model.tasks_)), return_inverse=True)
+    clones: list[Any] = [clone(model) for _ in alphas]
+    return [own.set_params(alpha=float(a), cv=None) for own, a in zip(clones, alphas, strict=True)], of_task
 
 
-def _refitted(models: list[Any], refit: Refit, weights: Array, draw: Array) -> tuple[Array, Array]:
+def _refitted(
+    models: list[tuple[list[Any], NDArray[np.intp]]], refit: Refit, weights: Array, draw: Array
+) -> tuple[Array, Array]:
     base = np.ones(len(draw)) if refit.sample_weight is None else refit.sample_weight
     weight = base * draw
     wanted = np.bincount(refit.codes, base)
     weight *= (wanted / np.bincount(refit.codes, weight))[refit.codes]
-    fitted: list[Any] = [clone(model) for model in models]
-    for model in fitted:
-        model.fit(refit.encoded, refit.y, task=refit.task, sample_weight=weight)
+    fitted: list[_Refitted] = []
+    for clones, of_task in models:
+        at_alphas: list[Any] = [clone(model) for model in clones]
+        for model in at_alphas:
+            model.fit(refit.encoded, refit.y, task=refit.task, sample_weight=weight)
+        tasks = np.arange(len(of_task))
+        coef = np.stack([model.coef_ for model in at_alphas])[of_task, tasks]
+        fitted.append(_Refitted(coef, np.stack([model.intercept_ for model in at_alphas])[of_task, tasks]))
     return blend(fitted, weights, refit.centred)
+
+
+@dataclass(frozen=True)
+class _Refitted:
+    coef_: Array
+    intercept_: Array
 
 
 def coefficient_frame(model: LinearModel, tasks: NDArray[Any], classes: NDArray[Any] | None) -> Any:
