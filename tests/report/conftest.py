@@ -73,7 +73,7 @@ def make_data(n_tasks: int = 4, *, classification: bool = True, linear: bool = T
         "coefficients": table if linear else None,
         "calibration": (calibration,) if classification else (),
         "findings": (("zeros", "Every value of switzerland in ‘cholesterol’ is 0, which looks like a gap."),),
-        "borrowed": (("slope", "hungary and switzerland"),),
+        "borrowed": (("constant-in-task", "Column 'slope' has one value only in hungary."),),
         "reproduce": PYTHON,
         "versions": {"crosstask": "0.1.0", "scikit-learn": "1.9.1", "numpy": "2.4.0"},
         "seconds": dict.fromkeys(CANDIDATES, 0.3),

@@ -178,7 +178,9 @@ def predict(
 def demo(
     name: Annotated[Demo, typer.Argument(help="Which table.")] = Demo.heart,
     report: Annotated[Path, typer.Option("--report", help="The HTML page.")] = Path("report.html"),
-    time_budget: Annotated[float, typer.Option(min=1.0, help="Seconds after which no new candidate is begun.")] = 45.0,
+    time_budget: Annotated[
+        float | None, typer.Option("--time-budget", min=1.0, help="Seconds after which no new candidate is begun.")
+    ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; -1 for all cores.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a report that exists.")] = False,
 ) -> None:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from crosstask.cli._target import Kind
 
 TOLD = {
-    "heart": "920 patients of four hospitals: who has a narrowed coronary artery? Each hospital is a task.",
+    "heart": "920 patients of four hospitals: who has a narrowed coronary artery? Each hospital is a task, and the "
+    "candidates are linear models, whose effects the report shows.",
     "parkinsons": "42 patients, recorded by telephone for half a year: how strong are the symptoms? Each patient is a "
     "task, and later recordings are predicted from earlier ones.",
     "sentences": "3000 sentences from reviews at three sites: is the writer content? Each site is a task, and the "
@@ -21,7 +22,7 @@ TOLD = {
 }
 
 
-def run_demo(name: str, report: Path, *, time_budget: float, jobs: int, force: bool) -> None:
+def run_demo(name: str, report: Path, *, time_budget: float | None, jobs: int, force: bool) -> None:
     """Fit a demonstration, print the verdict, and write the report."""
     from crosstask.cli._show import console
 
@@ -40,7 +41,7 @@ def _problem(name: str) -> tuple[pd.DataFrame, Kind, dict[str, Any]]:
     from crosstask import datasets
 
     if name == "heart":
-        return datasets.load_heart(), "classification", {}
+        return datasets.load_heart(), "classification", {"candidates": "linear"}
     if name == "parkinsons":
         frame = datasets.load_parkinsons()
         return frame, "regression", {"time_column": str(frame.attrs["time"])}

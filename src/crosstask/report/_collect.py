@@ -45,7 +45,7 @@ def collect(model: Any) -> ReportData:
     seconds = dict(summary["seconds"])
     return ReportData(
         kind="regression" if classes is None else "classification",
-        target=str(summary["target"].get("name", "the target")),
+        target=str(summary["target"].get("name") or "the target"),
         task_word=str(model.task_column) if isinstance(model.task_column, str) else "task",
         loss=_loss_name(guard),
         mode=str(model.mode),
@@ -55,13 +55,17 @@ def collect(model: Any) -> ReportData:
         columns=_columns(model),
         coefficients=None if model.linear_ is None else _coefficients(model),
         calibration=() if classes is None else _calibration(model),
-        findings=tuple((code, sentence) for code, sentence in findings if code not in BORROWING),
-        borrowed=tuple((code, sentence) for code, sentence in findings if code in BORROWING),
+        findings=tuple((code, _begun(sentence)) for code, sentence in findings if code not in BORROWING),
+        borrowed=tuple((code, _begun(sentence)) for code, sentence in findings if code in BORROWING),
         reproduce=_python(model),
         versions=dict(summary["versions"]),
         seconds=seconds,
         made=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M"),
     )
+
+
+def _begun(sentence: str) -> str:
+    return f"{sentence[:1].upper()}{sentence[1:]}"
 
 
 def _loss_name(guard: Any) -> str:
@@ -83,7 +87,7 @@ def _tasks(model: Any) -> tuple[TaskResult, ...]:
                 rows=int(line["n"]),
                 target=targets.get(str(name)),
                 code=code,
-                reason=f"{reason[:1].upper()}{reason[1:]}",
+                reason=_begun(reason),
                 own_loss=float(line["own_loss"]),
                 guarded_loss=float(line["guarded_loss"]),
                 gain=float(line["gain"]),
@@ -164,7 +168,7 @@ def _python(model: Any) -> str:
         if name != "verbose" and repr(value) != repr(defaults[name])
     }
     arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
-    target = str(model.training_summary_["target"].get("name", "y"))
+    target = str(model.training_summary_["target"].get("name") or "y")
     return "\n".join(
         [
             "import crosstask as ct",

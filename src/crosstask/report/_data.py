@@ -150,7 +150,7 @@ class ReportData:
     findings : tuple of (str, str)
         Code and sentence of everything that a reader should mind.
     borrowed : tuple of (str, str)
-        Column, and the tasks that have no values of their own in it.
+        Code and sentence for every column in which some tasks have nothing of their own to learn from.
     reproduce : str
         Python lines that fit the same model.
     versions : mapping

@@ -88,6 +88,7 @@ def gain_figure(data: ReportData) -> GainFigure:
     tasks = sorted(data.tasks, key=lambda task: -task.gain if math.isfinite(task.gain) else math.inf)
     ends = [(task.low, task.gain, task.high) for task in tasks]
     scale = Scale.around(ends, limit=1.05, spread=0.02 if len(tasks) > MANY else 0.0)
+    scale = scale.holding([task.gain for task in tasks], limit=1.05)
     rows: list[GainRow] = []
     for task in tasks:
         interval = interval_text(task.low, task.high)

@@ -42,6 +42,7 @@ def render(data: ReportData) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["tight"] = _tight
     style = files("crosstask.report").joinpath("page.css").read_text(encoding="utf-8")
     return environment.get_template("page.html.jinja").render(style=style, **_context(data))
 
@@ -69,6 +70,11 @@ def _context(data: ReportData) -> dict[str, Any]:
         "listed": listed,
         "folded_columns": FOLDED_COLUMNS,
     }
+
+
+def _tight(text: str) -> str:
+    """Keep a number and its percent sign on one line."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _change(own: float, guarded: float) -> str:

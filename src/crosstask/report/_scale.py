@@ -38,6 +38,16 @@ class Scale:
         room = 0.06 * (high - low) or 0.5
         return cls(low - room, high + room)
 
+    def holding(self, values: ArrayLike, *, limit: float = math.inf) -> Scale:
+        """Return the axis lengthened to hold these values as well, as far as ``limit``."""
+        finite = np.asarray(values, dtype=np.float64)
+        finite = finite[np.isfinite(finite)]
+        if not len(finite):
+            return self
+        room = 0.03 * (self.high - self.low)
+        low, high = max(float(finite.min()), -limit) - room, min(float(finite.max()), limit) + room
+        return Scale(min(self.low, low), max(self.high, high))
+
     def at(self, value: float) -> float:
         """Return the position of a value in percent, at the nearer end where it lies outside."""
         if not math.isfinite(value):

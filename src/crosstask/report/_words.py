@@ -11,10 +11,10 @@ from crosstask.report._scale import gain_text, listed, loss_text
 
 SAID: dict[Code, str] = {"share": "shares", "blend": "blends", "alone": "stays alone", "borrowed": "borrowed"}
 MEANT: dict[Code, str] = {
-    "share": "mostly a model learned together with the others",
-    "blend": "a blend of the shared models and its own",
-    "alone": "mostly its own model: the others do not help it",
-    "borrowed": "too few rows for a verdict of its own, so it takes what the others agree on",
+    "share": "mostly models learned together with the others",
+    "blend": "blends of the shared models and their own",
+    "alone": "mostly models of their own, for the others do not help them",
+    "borrowed": "no verdict of their own is possible, so they take what the others agree on",
 }
 ORDER: tuple[Code, ...] = ("alone", "blend", "share", "borrowed")
 
