@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstask.couplings import Coupling
-from crosstask.multitask._support import IntVector
-from crosstask.multitask._tuning import Objective, held_out_curve
-from crosstask.solvers import Solution, alpha_grid, solve
+from crosstask.couplings import Coupling, Independent
+from crosstask.multitask._support import Folds
+from crosstask.multitask._tuning import Curve, Objective, held_out_curve
+from crosstask.solvers import Solution, alpha_grid, solve, solve_path
 from crosstask.tasks import TaskData
 
 Array = NDArray[np.float64]
 
+CROWD = 80.0  # rows of the mean curve of all tasks that a task adds to its own when it chooses alone
+
 
 @dataclass(frozen=True)
 class Choice:
-    """A coupling, an alpha, and how they were chosen."""
+    """A coupling, an alpha (or one for each task), and the held-out losses behind them."""
 
     coupling: Coupling
-    alpha: float
+    alpha: float | Array
     path: dict[str, Any]
 
     def refit(self, data: TaskData, objective: Objective, tol: float) -> Solution:
         """Fit all rows."""
         problem = objective.problem(data, self.coupling)
-        return solve(problem, self.alpha, tol=tol, max_iter=objective.max_iter)
+        if isinstance(self.alpha, float):
+            return solve(problem, self.alpha, tol=tol, max_iter=objective.max_iter)
+        own: Any = self.alpha
+        falling, of_task = np.unique(-own, return_inverse=True)
+        path = solve_path(problem, -falling, tol=tol, max_iter=objective.max_iter)
+        tasks = np.arange(data.n_tasks)
+        coef = np.stack([solution.coef for solution in path])[of_task, tasks]
+        intercept = np.stack([solution.intercept for solution in path])[of_task, tasks]
+        z = problem.data.decision(coef, intercept)
+        penalty = float(np.sum(own[:, None, None] * coef**2)) * 0.5 * self.coupling.weight
+        return Solution(
+            coef=coef,
+            intercept=intercept,
+            alpha=float(np.exp(np.mean(np.log(own)))),
+            objective=problem.value(z) + penalty,
+            gap=max(solution.gap for solution in path),
+            n_iter=max(solution.n_iter for solution in path),
+            solver=path[0].solver,
+            converged=all(solution.converged for solution in path),
+        )
 
 
 def choose(
     data: TaskData,
-    folds: Sequence[IntVector],
+    folds: Folds,
     objective: Objective,
     coupling: Coupling,
     alpha: Any,
@@ -47,8 +67,19 @@ def choose(
     if not isinstance(alpha, str):
         return Choice(coupling, float(alpha), {})
     alphas = alpha_grid(objective.problem(data, coupling), n_alphas)
-    if not folds:
-        return Choice(coupling, float(alphas[0]), {})
     curve = held_out_curve(data, folds, objective, coupling, alphas, n_jobs=n_jobs, verbose=verbose)
-    path = {"alpha": alphas, "cv_loss": curve.mean, "cv_se": curve.standard_error, "n_folds": len(folds)}
+    path = {
+        "alpha": alphas,
+        "cv_loss": curve.mean,
+        "cv_se": curve.standard_error,
+        "task_cv_loss": curve.task_mean,
+        "n_folds": len(folds),
+    }
+    if isinstance(coupling, Independent) and data.n_tasks > 1:
+        return Choice(coupling, alphas[_own_positions(curve)], path)
     return Choice(coupling, float(alphas[np.argmin(curve.mean)]), path)
+
+
+def _own_positions(curve: Curve) -> NDArray[np.intp]:
+    """Let each task choose, by its own held-out loss plus that of ``CROWD`` average rows of all tasks."""
+    return np.argmin(curve.loss + CROWD * curve.mean[:, None], axis=0)

@@ -8,10 +8,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstask.couplings import Coupling, Pooled, as_coupling
+from crosstask.couplings import Coupling, MeanTied, Pooled, as_coupling
 from crosstask.losses import Loss
 from crosstask.multitask._choice import choose
-from crosstask.multitask._support import IntVector, check_option
+from crosstask.multitask._support import Folds, check_option
 from crosstask.multitask._tuning import Objective, as_one_task, read_folds
 from crosstask.multitask._wrapper import UNSEEN
 from crosstask.solvers import Solution
@@ -27,7 +27,7 @@ class _Plan:
     """What one fit needs besides the rows."""
 
     objective: Objective
-    folds: list[IntVector]
+    folds: Folds
     scale: Array
 
 
@@ -79,7 +79,7 @@ class LinearTasks(TaskMixin):
         data = data.scaled(scale) if self.standardize else data
         weighting: Any = self.task_weight
         objective = Objective(loss, self.fit_intercept, weighting, self.max_iter)
-        folds: list[IntVector] = []
+        folds: Folds = []
         if self.alpha == "auto":
             table = as_table(X)
             strata = loss.classifies
@@ -88,6 +88,7 @@ class LinearTasks(TaskMixin):
         return self
 
     def _fit_joint(self, data: TaskData, coupling: Coupling, plan: _Plan) -> None:
+        self.coupling_ = coupling
         fitted, self.alpha_, self.path_ = self._solve(data, coupling, plan)
         self.coef_, self.intercept_ = _squeezed(fitted.coef / plan.scale), _squeezed(fitted.intercept)
         self.gap_, self.n_iter_, self.objective_ = fitted.gap, fitted.n_iter, fitted.objective
@@ -101,7 +102,7 @@ class LinearTasks(TaskMixin):
             self.unseen_coef_ = _squeezed(crowd.coef / plan.scale)[0]
             self.unseen_intercept_ = _squeezed(crowd.intercept)[0]
 
-    def _solve(self, data: TaskData, coupling: Coupling, plan: _Plan) -> tuple[Solution, float, dict[str, Any]]:
+    def _solve(self, data: TaskData, coupling: Coupling, plan: _Plan) -> tuple[Solution, Any, dict[str, Any]]:
         choice = choose(
             data,
             plan.folds,
@@ -123,6 +124,8 @@ class LinearTasks(TaskMixin):
             raise ValueError(f"alpha={self.alpha!r} must be positive, or 'auto': give a small alpha to couple weakly.")
         if int(self.n_alphas) < 1:
             raise ValueError(f"n_alphas={self.n_alphas!r} must be at least 1.")
+        if isinstance(self.coupling, str) and self.coupling == "mean_tied":
+            return MeanTied(centre_weight=1.0)  # measured: see the class's notes
         return as_coupling(self.coupling)
 
     def _read_target(self, rows: TaskRows, matrix: Any) -> tuple[TaskData, Loss]:
@@ -136,7 +139,8 @@ class LinearTasks(TaskMixin):
         intercept = self.intercept_[:, None] if self.intercept_.ndim == 1 else self.intercept_
         n_tasks, k, d = coef.shape
         if rows.door == "wide":
-            return np.asarray(matrix @ coef.reshape(n_tasks * k, d).T).reshape(-1, n_tasks, k) + intercept
+            z = np.asarray(matrix @ coef.reshape(n_tasks * k, d).T).reshape(-1, n_tasks, k) + intercept
+            return z[:, rows.wide_order]
         present = np.unique(rows.codes)
         z = np.empty((len(rows.codes), k))
         for code in present:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
+from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from crosstask.couplings import Coupling
 from crosstask.losses import Logistic, Loss, Multinomial, Squared
-from crosstask.multitask._support import IntVector, caller_rows, explicit_folds, local_folds
+from crosstask.multitask._support import Folds, IntVector, caller_rows, explicit_folds, local_folds
 from crosstask.solvers import Problem, path_decisions
 from crosstask.tasks import TaskData, TaskRows, take_rows
 
@@ -54,41 +54,44 @@ class Curve:
         return self.loss.sum(axis=1) / self.weight.sum()
 
     @property
+    def task_mean(self) -> Array:
+        """Mean loss of each task's held-out rows, shape (A, T), NaN for a task that never was held out."""
+        return np.divide(self.loss, self.weight, out=np.full(self.loss.shape, np.nan), where=self.weight > 0)
+
+    @property
     def standard_error(self) -> Array:
         """Standard error of that mean, rows taken as independent, shape (A,)."""
         mean, (ones, first, second) = self.mean, self.moments
         return np.sqrt(np.maximum(second - 2 * mean * first + mean**2 * ones, 0.0)) / self.weight.sum()
 
 
-def read_folds(
-    cv: Any, X: Any, rows: TaskRows, sample_weight: Any, random_state: Any, *, strata: bool
-) -> list[IntVector]:
-    """Return the held-out pairs of each fold.
+def read_folds(cv: Any, X: Any, rows: TaskRows, sample_weight: Any, random_state: Any, *, strata: bool) -> Folds:
+    """Return folds as (training pairs, held-out pairs).
 
     Rows of the wide door are split as rows: a row's targets are held out together. A seed of None means 0, so that
-    the same call gives the same alpha.
+    the same call gives the same alpha. Where rows are few, the default five folds are dealt out several times.
     """
     from crosstask.model_selection import task_folds
 
     kept = caller_rows(rows, sample_weight)
-    if len(np.unique(kept)) < 2:
-        raise ValueError(
-            "alpha='auto' holds rows out, and X has 1 sample: give at least two rows, or a number as alpha."
-        )
-    seed = 0 if random_state is None else random_state
+    n = len(np.unique(kept))
+    if n < 2:
+        raise ValueError("alpha='auto' holds rows out, and X has 1 sample: give at least two, or a number as alpha.")
     if explicit_folds(cv):
-        return [test for _, test in local_folds(cv, kept)]
-    wide = rows.door == "wide"
+        return local_folds(cv, kept)
+    wide = rows.door == "wide" and rows.n_tasks > 1
     target = rows.y if strata and not wide else None
-    table = rows.X if wide or not hasattr(cv, "split") else take_rows(X, kept)
+    table = rows.X if wide else take_rows(X, kept)
     task = None if wide else rows.task
-    folds = [test for _, test in task_folds(cv, table, target, task=task, random_state=seed)]
-    return [np.flatnonzero(np.isin(kept, test)) for test in folds] if wide else folds
+    repeats = int(np.clip(200 // n, 1, 5)) if cv is None else 1
+    seeds = check_random_state(0 if random_state is None else random_state).randint(2**31, size=repeats)
+    folds = [f for seed in seeds for f in task_folds(cv, table, target, task=task, random_state=int(seed))]
+    return local_folds(folds, kept) if wide else folds
 
 
 def held_out_curve(
     data: TaskData,
-    folds: Sequence[IntVector],
+    folds: Folds,
     objective: Objective,
     coupling: Coupling,
     alphas: Array,
@@ -97,28 +100,25 @@ def held_out_curve(
     verbose: Any = 0,
 ) -> Curve:
     """Fit the path on each fold's other rows, and add up the losses on the rows held out."""
-    masks: list[NDArray[np.bool_]] = []
-    for test in folds:
-        mask = np.zeros(data.n_pairs, dtype=bool)
-        mask[test] = True
-        masks.append(mask[data.order])
+    sorted_position = np.argsort(data.order)
     parts: Any = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_one_fold)(data, mask, objective, coupling, alphas) for mask in masks
+        delayed(_one_fold)(data, sorted_position[train], sorted_position[test], objective, coupling, alphas)
+        for train, test in folds
     )
     total: Curve | None = None
     for done, part in enumerate(parts, start=1):
         total = part if total is None else total + part
-        report_progress(verbose, done, len(masks), f"{coupling}: fold")
+        report_progress(verbose, done, len(folds), f"{coupling}: fold")
     assert total is not None
     return total
 
 
 def _one_fold(
-    data: TaskData, held: NDArray[np.bool_], objective: Objective, coupling: Coupling, alphas: Array
+    data: TaskData, trained: IntVector, held: IntVector, objective: Objective, coupling: Coupling, alphas: Array
 ) -> Curve:
-    train = data.take(~held)
+    train = data.take(trained)
     known = np.diff(train.offsets) > 0  # a task that the fold leaves no row has no model to judge
-    test = data.take(held & known[data.codes])
+    test = data.take(held[known[data.codes[held]]])
     z = path_decisions(objective.problem(train, coupling), alphas, test, max_iter=objective.max_iter)
     loss = row_losses(objective.loss, test.y, z.transpose(1, 0, 2))  # (n, A)
     n_tasks, n_alphas = data.n_tasks, len(alphas)
