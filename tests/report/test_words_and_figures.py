@@ -26,7 +26,13 @@ def _coded(data: ReportData, *codes: str) -> ReportData:
 
 
 def test_headlines(report_data: Make) -> None:
-    data = report_data(4)
+    vague = report_data(4)
+    vague = replace(vague, tasks=tuple(replace(task, low=-0.1, high=0.2) for task in vague.tasks))
+    said = headline(_coded(vague, "share", "blend", "share", "borrowed"))
+    assert said == "All 4 hospitals may share, though none gains clearly."
+    said = headline(_coded(vague, "share", "alone", "share", "borrowed"))
+    assert said == "3 of 4 hospitals may share, though none gains clearly; hungary is best left alone."
+    data = replace(vague, tasks=tuple(replace(task, low=0.1) for task in vague.tasks))
     assert headline(_coded(data, "share", "blend", "share", "borrowed")) == "All 4 hospitals learn from the others."
     assert headline(_coded(data, *["alone"] * 4)) == "Leave all 4 hospitals alone: sharing helps none of them."
     said = headline(_coded(data, "alone", "share", "share", "alone"))
@@ -44,7 +50,7 @@ def test_the_summary_counts_the_clear_ones(report_data: Make) -> None:
     said = summary(replace(data, tasks=tasks))
     assert "is 5 % lower than" in said
     assert "(0.950 against 1.00," in said
-    assert "1 gains clearly, 1 loses clearly; for 2 the interval" in said
+    assert "1 gains clearly, 1 loses clearly; for the rest the interval" in said
     worse = tuple(replace(task, guarded_loss=1.1) for task in tasks)
     assert "is 10 % higher than" in summary(replace(data, tasks=worse))
     same = tuple(replace(task, guarded_loss=1.0) for task in tasks)

@@ -41,11 +41,13 @@ def _bar(title: str) -> Generator[Report]:
 
 
 def _lines() -> Report:
+    """One line for each step; the text before a colon names the step."""
     last = [""]
 
     def report(done: int, total: int, now: str) -> None:
-        if now != last[0]:
-            last[0] = now
-            print(f"{done}/{total} {now}", file=sys.stderr, flush=True)  # noqa: T201
+        step = now.split(":", maxsplit=1)[0]
+        if step != last[0]:
+            last[0] = step
+            print(f"{done}/{total} {step}", file=sys.stderr, flush=True)  # noqa: T201
 
     return report

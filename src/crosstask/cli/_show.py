@@ -52,7 +52,7 @@ def _items(sentences: list[str], out: Console) -> None:
         lines = Text(sentence).wrap(out, max(out.width - 4, 20))
         out.print(lines[0])
         if len(lines) > 1:
-            out.print(Padding(Text("\n").join(lines[1:]), (0, 0, 0, 4)))
+            out.print(Padding(Text("\n").join(lines[1:]), (0, 0, 0, 4), expand=False))
 
 
 def _table(data: ReportData, out: Console) -> None:

@@ -165,7 +165,7 @@ def _python(model: Any) -> str:
     given = {
         name: value
         for name, value in model.get_params(deep=False).items()
-        if name != "verbose" and repr(value) != repr(defaults[name])
+        if name not in ("verbose", "n_jobs") and repr(value) != repr(defaults[name])
     }
     arguments = ", ".join(f"{name}={value!r}" for name, value in given.items())
     target = str(model.training_summary_["target"].get("name") or "y")

@@ -18,7 +18,6 @@ from crosstask.report._scale import (
     effect_text,
     gain_text,
     interval_text,
-    loss_text,
     share_text,
 )
 
@@ -207,14 +206,14 @@ def forest_figure(table: CoefficientTable) -> ForestFigure:
     strength = np.nanmax(np.abs(value), axis=0) if value.size else np.zeros(0)
     chosen = np.argsort(-strength, kind="stable")[:FOREST_ROWS]
     strips = len(table.tasks) > FOREST_LANES
-    ends = [value[:, chosen]] if strips or low is None or high is None else [value, low, high]
-    axis = Scale.around(np.concatenate([np.ravel(end) for end in ends]), spread=0.005)
+    ends = [value] if strips or low is None or high is None else [value, low, high]
+    ends = ends if shared is None else [*ends, shared[None]]
+    axis = Scale.around(np.concatenate([end[:, chosen].ravel() for end in ends]), spread=0.002 if strips else 0.0)
     rows: list[ForestRow] = []
     for j in chosen:
         here = axis
         if table.scale is None:  # columns of unlike units: every feature has an axis of its own
-            parts = [value[:, j]] + ([] if strips or low is None or high is None else [low[:, j], high[:, j]])
-            here = Scale.around(np.concatenate(parts))
+            here = Scale.around(np.concatenate([end[:, j] for end in ends]))
         marks = [
             whisker(
                 here,
@@ -222,7 +221,7 @@ def forest_figure(table: CoefficientTable) -> ForestFigure:
                 math.nan if strips or low is None else float(low[t, j]),
                 math.nan if strips or high is None else float(high[t, j]),
                 f"t{t % FOREST_LANES}" if not strips else "dot",
-                f"{task}: {_effect(table, float(table.value[t, j]))}",
+                f"{task}: {effect_text(float(value[t, j]))}",
             )
             for t, task in enumerate(table.tasks)
         ]
@@ -238,22 +237,16 @@ def _forest_row(
     table: CoefficientTable, j: int, marks: list[Whisker], axis: Scale, shared: float | None, value: np.ndarray
 ) -> ForestRow:
     centre = None
-    said = f"{effect_text(float(np.min(table.value[:, j])))} to {effect_text(float(np.max(table.value[:, j])))}"
-    if shared is not None and table.shared is not None:
-        plain = float(table.shared[j])
-        centre = whisker(axis, shared, math.nan, math.nan, "shared", f"shared: {_effect(table, plain)}")
-        said = f"shared {effect_text(plain)}; tasks {said}"
+    said = f"{effect_text(float(np.min(value)))} to {effect_text(float(np.max(value)))}"
+    if shared is not None:
+        centre = whisker(axis, shared, math.nan, math.nan, "shared", f"shared: {effect_text(shared)}")
+        said = f"shared {effect_text(shared)}; tasks {said}"
     band = None
     if len(value) > FOREST_LANES:
         lower, upper = (axis.at(float(q)) for q in np.quantile(value, [0.25, 0.75]))
         band = (lower, round(max(upper - lower, 0.3), 2))
     alt = f"{table.features[j]}: {said}"
     return ForestRow(table.features[j], marks, centre, band, said, alt, axis.ticks(effect_text, 3), axis.at(0.0))
-
-
-def _effect(table: CoefficientTable, value: float) -> str:
-    odds = f", odds ratio {loss_text(math.exp(min(value, 700.0)))}" if table.odds else ""
-    return f"{effect_text(value)}{odds}"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,8 @@ def _context(data: ReportData) -> dict[str, Any]:
 
 
 def _tight(text: str) -> str:
-    """Keep a number and its percent sign on one line."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+    """Keep a number and its percent sign on one line, and give it a true minus sign."""
+    return re.sub(r"(?<![\w.])-(?=\d)", "−", text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _change(own: float, guarded: float) -> str:

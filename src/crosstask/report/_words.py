@@ -38,20 +38,20 @@ def headline(data: ReportData) -> str:
     noun = plural(data.task_word, total)
     if total == 1:
         return f"There is one {plural(data.task_word, 1)} only, so there is nobody to learn from."
-    if not alone:
-        return f"{_all(total)} {noun} learn from the others."
+    better, worse = clear(data)
+    though = ", though none gains clearly" if better == 0 else ""
     if len(alone) == total:
-        return f"Leave {'both' if total == 2 else f'all {total}'} {noun} alone: sharing helps none of them."
+        return f"Leave {_all(total).lower()} {noun} alone: sharing helps none of them."
+    if not alone:
+        verb = "may share" if though and not worse else "learn from the others"
+        return f"{_all(total)} {noun} {verb}{though}."
     left = listed(alone) if len(alone) <= 3 else f"{len(alone)} of them"
-    return f"{total - len(alone)} of {total} {noun} learn from the others; {left} {_is(alone)} best left alone."
+    learners = f"{total - len(alone)} of {total} {noun} {'may share' if though else 'learn from the others'}"
+    return f"{learners}{though}; {left} {'is' if len(alone) == 1 else 'are'} best left alone."
 
 
 def _all(total: int) -> str:
     return "Both" if total == 2 else f"All {total}"
-
-
-def _is(names: list[str]) -> str:
-    return "is" if len(names) == 1 else "are"
 
 
 def summary(data: ReportData) -> str:
@@ -63,16 +63,19 @@ def summary(data: ReportData) -> str:
     size = gain_text(abs(change)).lstrip("+")
     compared = f"{size} {'lower' if change > 0 else 'higher'} than" if size != "0 %" else "the same as"
     better, worse = clear(data)
+    rest = _rest(len(data.tasks) - better - worse, better + worse > 0)
     one, several = plural(data.task_word, 1), plural(data.task_word, 2)
     return (
         f"On rows held out from fitting, the guarded models' mean {data.loss} is {compared} that of a model of its own "
         f"for each {one} ({loss_text(guarded)} against {loss_text(own)}, every {one} counting the same). "
-        f"{_count(better, several)} clearly, {_lose(worse)} clearly{_rest(len(data.tasks) - better - worse)}."
+        f"{_count(better, several)} clearly, {_lose(worse)} clearly{rest}."
     )
 
 
-def _rest(count: int) -> str:
-    return f"; for {'one' if count == 1 else count} the interval of the gain holds zero" if count else ""
+def _rest(count: int, some_clear: bool) -> str:
+    if count == 0:
+        return ""
+    return f"; for {'the rest' if some_clear else 'each'} the interval of the gain holds zero"
 
 
 def _count(better: int, noun: str) -> str:
