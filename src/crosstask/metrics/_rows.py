@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crosstask.metrics._table import Scored
 from crosstask.tasks import TaskIndex, as_task_ids
-from crosstask.tasks._doors import missing_values
+from crosstask.tasks._target import missing_values
 
 
 def as_array(values: Any) -> NDArray[Any]:

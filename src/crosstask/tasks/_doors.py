@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from crosstask.tasks._frames import as_table, n_rows, pop_column, take_rows
+from crosstask.tasks._frames import as_table, is_frame, n_rows, pop_column, refuse_repeated_names, take_rows
 from crosstask.tasks._ids import IntVector, TaskIndex, as_task_ids
+from crosstask.tasks._target import WIDE, check_target, check_weights, missing_values, wide_names
 
 Door = Literal["none", "column", "array", "wide"]
 UnseenTask = Literal["error", "mean", "pooled"]
@@ -38,6 +38,8 @@ class TaskRows:
         Row of X that belongs to the pair; None means row i belongs to pair i.
     door : {"none", "column", "array", "wide"}
         How the tasks were given.
+    wide_order : ndarray of shape (n_tasks,) or None
+        At the wide door: position in ``tasks`` of each column of the target, in the caller's order.
     """
 
     X: Any
@@ -47,6 +49,7 @@ class TaskRows:
     sample_weight: NDArray[np.float64] | None
     table_row: IntVector | None
     door: Door
+    wide_order: IntVector | None = None
 
     @property
     def n_tasks(self) -> int:
@@ -79,7 +82,8 @@ class TaskRows:
     def restore(self, values: NDArray[Any]) -> NDArray[Any]:
         """Lay values of the pairs out as the caller's predict must return them.
 
-        ``(n_pairs, ..)`` stays as it is, except at the wide door, where it becomes ``(n_rows, n_tasks, ..)``.
+        ``(n_pairs, ..)`` stays as it is, except at the wide door, where it becomes ``(n_rows, n_tasks, ..)`` with the
+        tasks in the order of the columns of the target in fit.
         """
         if self.door != "wide":
             return values
@@ -90,8 +94,9 @@ class TaskRows:
 def open_fit(estimator: Any, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> TaskRows:
     """Open the one door that the caller used, check what came in, and remember the tasks.
 
-    Sets ``tasks_``, ``door_``, ``n_features_in_`` and ``feature_names_in_`` on the estimator. Rows of weight
-    zero are dropped, so that a weight of k equals k repetitions for every k. Nothing of the caller's is changed.
+    Sets ``tasks_``, ``door_``, ``wide_order_``, ``n_features_in_`` and ``feature_names_in_`` on the estimator.
+    Rows of weight zero are dropped, so that a weight of k equals k repetitions for every k. Nothing of the caller's
+    is changed.
 
     Parameters
     ----------
@@ -121,20 +126,20 @@ def open_fit(estimator: Any, X: Any, y: Any, *, task: Any = None, sample_weight:
             "pass the column to predict as the second argument of fit."
         )
     table = as_table(X)
+    refuse_repeated_names(table)
     validate_data(estimator, table, skip_check_array=True)
     if n_rows(table) == 0:
         raise ValueError("X has no rows (0 sample(s)): pass at least one row a task.")
     column = getattr(estimator, "task_column", None)
-    targets = np.asarray(y) if not hasattr(y, "to_numpy") else np.asarray(y.to_numpy())
+    targets = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
     check_consistent_length(table, targets)
     door = _which_door(column, task, targets)
     classification = is_classification(estimator)
     if door == "wide":
         rows = _open_wide(table, y, targets, classification)
-        weight = _weights(sample_weight, table, rows)
     else:
         rows = _open_long(table, targets, column, task, door, classification)
-        weight = _weights(sample_weight, table, rows)
+    weight = check_weights(sample_weight, n_rows(table), rows.n_tasks, _table_pair(rows))
     if weight is not None:
         kept = np.flatnonzero(weight > 0)
         rows = replace(rows, sample_weight=weight)
@@ -142,6 +147,7 @@ def open_fit(estimator: Any, X: Any, y: Any, *, task: Any = None, sample_weight:
             rows = _without_empty_tasks(rows, kept)
     estimator.tasks_ = rows.tasks
     estimator.door_ = door
+    estimator.wide_order_ = rows.wide_order
     return rows
 
 
@@ -156,11 +162,11 @@ def open_predict(estimator: Any, X: Any, *, task: Any = None) -> TaskRows:
     """
     check_is_fitted(estimator, "tasks_")
     table = as_table(X)
-    validate_data(estimator, table, skip_check_array=True, reset=False)
-    if n_rows(table) == 0:
-        raise ValueError("X has no rows (0 sample(s)): there is nothing to predict.")
     column, tasks, door = getattr(estimator, "task_column", None), estimator.tasks_, estimator.door_
+    _check_columns(estimator, table, column)
     n = n_rows(table)
+    if n == 0:
+        raise ValueError("X has no rows (0 sample(s)): there is nothing to predict.")
     if column is not None:
         if task is not None:
             raise ValueError(_two_doors(f"task_column={column!r}", "task="))
@@ -172,15 +178,27 @@ def open_predict(estimator: Any, X: Any, *, task: Any = None) -> TaskRows:
             raise ValueError("the model was fitted without tasks: fit it with task= as well, or drop task= here.")
         return _known(estimator, table, as_task_ids(task, n, "task="), "task=")
     if door == "wide":
-        codes = np.repeat(np.arange(len(tasks), dtype=np.intp), n)
+        order = estimator.wide_order_
         table_row = np.tile(np.arange(n, dtype=np.intp), len(tasks))
-        return TaskRows(table, None, codes, tasks, None, table_row, "wide")
+        return TaskRows(table, None, np.repeat(order, n), tasks, None, table_row, "wide", order)
     if len(tasks) > 1:
         raise ValueError(
             f"{type(estimator).__name__} was fitted on {len(tasks)} tasks, and predict was not told which task each "
             "row belongs to: pass task= to predict, or name the column once with task_column= and keep it in X."
         )
     return TaskRows(table, None, np.zeros(n, dtype=np.intp), tasks, None, None, "none")
+
+
+def _check_columns(estimator: Any, table: Any, column: Any) -> None:
+    """Refuse columns that differ from those of fit; the same names in the same order need no closer look."""
+    known = getattr(estimator, "feature_names_in_", None)
+    if known is not None and is_frame(table):
+        names = list(table.columns)
+        if names == known.tolist():
+            return
+        if column is not None and column in known and column not in names:
+            pop_column(table, column)  # raises: it names the columns that X has
+    validate_data(estimator, table, skip_check_array=True, reset=False)
 
 
 def is_classification(estimator: Any) -> bool:
@@ -212,6 +230,8 @@ def _open_long(table: Any, targets: NDArray[Any], column: Any, task: Any, door: 
     if door == "column":
         table, values = pop_column(table, column)
         where = f"column {column!r}"
+        if table.shape[1] == 0:
+            raise ValueError(f"X has no columns besides the task {where}: add the features to learn from.")
     else:
         values, where = task, "task="
     if door == "none":
@@ -224,86 +244,38 @@ def _open_long(table: Any, targets: NDArray[Any], column: Any, task: Any, door: 
 
 def _open_wide(table: Any, y: Any, targets: NDArray[Any], classification: bool) -> TaskRows:
     observed = ~missing_values(targets)
-    names = np.asarray(list(y.columns)) if hasattr(y, "columns") else np.arange(targets.shape[1])
+    names = wide_names(y, targets)
     empty = [str(name) for name in names[~observed.any(axis=0)]]
     if empty:
         raise ValueError(
             f"the wide target has no observed value in column {', '.join(empty)}: drop the column, "
             "for there is nothing to learn that task from."
         )
-    index, position = TaskIndex.learn(as_task_ids(names, len(names), "the wide target"), "the wide target")
+    index, position = TaskIndex.learn(as_task_ids(names, len(names), WIDE), WIDE)
     order = np.argsort(position)
     codes, table_row = np.nonzero(observed[:, order].T)
     values = check_target(targets[:, order].T[codes, table_row], classification)
-    return TaskRows(table, values, codes.astype(np.intp), index.ids, None, table_row.astype(np.intp), "wide")
+    rows = (codes.astype(np.intp), index.ids, None, table_row.astype(np.intp))
+    return TaskRows(table, values, *rows, "wide", position)
 
 
-def missing_values(targets: NDArray[Any]) -> NDArray[np.bool_]:
-    if targets.dtype.kind == "f":
-        return np.isnan(targets)
-    if targets.dtype.kind == "O":
-        return np.vectorize(lambda v: v is None or v != v, otypes=[bool])(targets)
-    return np.zeros(targets.shape, dtype=bool)
-
-
-def check_target(targets: NDArray[Any], classification: bool) -> NDArray[Any]:
-    """Return y as a checked vector: finite floats for regression, class labels for classification.
-
-    Raises
-    ------
-    ValueError
-        If y is missing somewhere, is not finite, or is of the wrong kind.
-    """
-    vector = column_or_1d(targets)
-    missing = missing_values(vector)
-    if missing.any():
-        raise ValueError(
-            f"Input y contains NaN: {int(missing.sum())} of {len(vector)} targets are missing (first at row "
-            f"{int(missing.argmax())}); drop these rows, for a row without a target teaches nothing."
-        )
-    if not classification:
-        return check_array(vector, ensure_2d=False, dtype="float64", input_name="y")
-    if vector.dtype.kind == "f" and np.isinf(vector).any():
-        raise ValueError("Input y contains infinity or a value too large for a class label: check the target column.")
-    if vector.dtype.kind == "O":
-        vector = np.array(vector.tolist())
-    check_classification_targets(vector)
-    return vector
-
-
-def _weights(sample_weight: Any, table: Any, rows: TaskRows) -> NDArray[np.float64] | None:
-    if sample_weight is None:
+def _table_pair(rows: TaskRows) -> tuple[IntVector, IntVector] | None:
+    """Return row and column of the wide target for each pair."""
+    if rows.table_row is None or rows.wide_order is None:
         return None
-    weight = np.asarray(sample_weight, dtype=np.float64)
-    n = n_rows(table)
-    if weight.ndim == 0:
-        weight = np.full(n, float(weight))
-    wide_shape = (n, rows.n_tasks)
-    if weight.ndim == 2 and rows.door == "wide" and weight.shape == wide_shape and rows.table_row is not None:
-        weight = weight[rows.table_row, rows.codes]
-    elif weight.ndim != 1:
-        raise ValueError(f"Sample weights must be 1D array or scalar; got shape {weight.shape} for {n} rows.")
-    elif len(weight) != n:
-        raise ValueError(f"sample_weight.shape == {weight.shape}, expected {(n,)}: give one weight for each row.")
-    elif rows.table_row is not None:
-        weight = weight[rows.table_row]
-    if not np.isfinite(weight).all():
-        raise ValueError("sample_weight holds NaN or infinite values: give finite weights.")
-    if (weight < 0).any():
-        raise ValueError(
-            f"sample_weight has {int((weight < 0).sum())} negative values: weights count repetitions, give 0 or more."
-        )
-    if not weight.any():
-        raise ValueError("sample_weight is zero in every row: give at least one row a positive weight.")
-    return weight
+    return rows.table_row, np.argsort(rows.wide_order)[rows.codes]
 
 
 def _without_empty_tasks(rows: TaskRows, kept: IntVector) -> TaskRows:
     """Drop pairs of weight zero, and tasks that lose all their pairs."""
     table_row = rows.table_row
     present, codes = np.unique(rows.codes[kept], return_inverse=True)
+    order = rows.wide_order
+    if order is not None:  # what stays keeps its place among the columns
+        order = np.searchsorted(present, order[np.isin(order, present)]).astype(np.intp)
     shared = replace(
         rows,
+        wide_order=order,
         y=None if rows.y is None else rows.y[kept],
         codes=codes.reshape(-1).astype(np.intp),
         tasks=rows.tasks[present],

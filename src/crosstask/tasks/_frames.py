@@ -12,7 +12,7 @@ from sklearn.utils import _safe_indexing
 
 def is_frame(X: Any) -> bool:
     """Tell whether X is a pandas or polars data frame."""
-    return hasattr(X, "columns") and hasattr(X, "shape") and hasattr(X, "dtypes" if hasattr(X, "iloc") else "schema")
+    return hasattr(X, "columns") and (hasattr(X, "iloc") or (hasattr(X, "schema") and hasattr(X, "get_column")))
 
 
 def as_table(X: Any) -> Any:
@@ -55,25 +55,14 @@ def pop_column(X: Any, column: str | int) -> tuple[Any, Any]:
     ValueError
         If the column is absent, or X cannot hold it.
     """
-    if sparse.issparse(X):
-        raise ValueError(
-            f"a sparse X cannot hold the task column {column!r}: pass the ids as fit(X, y, task=ids) "
-            "and leave task_column=None."
-        )
-    if is_frame(X):
-        name = _frame_column(X, column)
-        if hasattr(X, "iloc"):
-            return X.drop(columns=[name]), X[name]
+    if not is_frame(X):
+        _check_position(X, column, "tasks")
+        return np.delete(X, int(column), axis=1), X[:, column]
+    name = _frame_column(X, column, "tasks")
+    if not hasattr(X, "iloc"):
         return X.drop(name), X[name]
-    if not isinstance(column, (int, np.integer)) or isinstance(column, bool):
-        raise ValueError(
-            f"task_column={column!r} names a column, but X is an array without names: "
-            "give its position as an integer, pass a data frame, or use fit(X, y, task=ids)."
-        )
-    if not -X.shape[1] <= column < X.shape[1]:
-        raise ValueError(f"task_column={column} is outside X, which has {X.shape[1]} columns.")
-    rest = np.delete(X, column, axis=1)
-    return rest, X[:, column]
+    place = list(X.columns).index(name)
+    return X.iloc[:, [j for j in range(X.shape[1]) if j != place]], X.iloc[:, place]  # a third of the time of drop
 
 
 def column_values(X: Any, column: str | int, what: str = "tasks") -> Any:
@@ -93,23 +82,34 @@ def column_values(X: Any, column: str | int, what: str = "tasks") -> Any:
 
 def _check_position(X: Any, column: str | int, what: str) -> None:
     if sparse.issparse(X):
-        raise ValueError(f"a sparse X cannot hold the column {column!r} with the {what}: pass the {what} as an array.")
+        raise ValueError(
+            f"a sparse X cannot hold the column {column!r} with the {what}: pass the {what} as an array beside X "
+            "(task=ids for tasks)."
+        )
     if not isinstance(column, (int, np.integer)) or isinstance(column, bool):
         raise ValueError(
             f"the {what} were said to be in column {column!r}, but X is an array without names: "
-            "give the position as an integer, pass a data frame, or pass the values as an array."
+            "give the position as an integer, pass a data frame, or pass the values as an array (task=ids for tasks)."
         )
     if not -X.shape[1] <= column < X.shape[1]:
         raise ValueError(f"column {column} for the {what} is outside X, which has {X.shape[1]} columns.")
 
 
-def _frame_column(X: Any, column: str | int, what: str = "tasks") -> Any:
+def refuse_repeated_names(X: Any) -> None:
+    """Raise a ValueError if a frame has two columns of one name."""
+    if is_frame(X):
+        names = list(X.columns)
+        if len(set(names)) < len(names):
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"X has {names.count(repeated)} columns named {repeated!r}: rename all but one.")
+
+
+def _frame_column(X: Any, column: str | int, what: str) -> Any:
     names = list(X.columns)
-    if column in names:
-        if names.count(column) > 1:
-            raise ValueError(f"X has {names.count(column)} columns named {column!r}: rename all but one.")
-        return column
-    if isinstance(column, (int, np.integer)) and -len(names) <= column < len(names):
-        return names[column]
+    if not isinstance(column, bool):
+        if column in names:
+            return column
+        if isinstance(column, (int, np.integer)) and -len(names) <= column < len(names):
+            return names[column]
     shown = ", ".join(repr(name) for name in names[:12]) + (", .." if len(names) > 12 else "")
     raise ValueError(f"X has no column {column!r} to read the {what} from; its columns are {shown}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def as_task_ids(values: Any, n_rows: int, where: str, *, noun: str = "task") -> 
     Returns
     -------
     ndarray of shape (n_rows,)
-        dtype int64 or unicode; whole floats become integers, dates and booleans text.
+        dtype int64 or unicode; whole floats become integers, dates and truth values text.
 
     Raises
     ------
@@ -36,26 +37,38 @@ def as_task_ids(values: Any, n_rows: int, where: str, *, noun: str = "task") -> 
         If the length differs from X, an id is missing, numbers and text are mixed, or two ids differ only
         by type, spaces or leading zeros.
     """
-    if isinstance(values, (list, tuple)):
-        ids = np.empty(len(values), dtype=object)  # np.asarray would turn 17 beside "a" into text unseen
-        ids[:] = values
+    ids = _vector(values, n_rows, where, noun)
+    _refuse_missing(ids, where, noun)
+    return _canonical(_from_objects(ids, where) if ids.dtype.kind == "O" else ids, where)
+
+
+def _vector(values: Any, n_rows: int, where: str, noun: str) -> NDArray[Any]:
+    if isinstance(values, (list, tuple, range)):
+        ids = np.fromiter(values, dtype=object, count=len(values))  # np.asarray would turn 17 beside "a" into text
     else:
         ids = np.asarray(values.to_numpy() if hasattr(values, "to_numpy") else values)
     if ids.ndim != 1:
         raise ValueError(f"{where} must be one-dimensional, one id a row; it has shape {ids.shape}.")
     if len(ids) != n_rows:
         raise ValueError(f"{where} has {len(ids)} {noun} ids for {n_rows} rows of X; give one id for each row.")
-    _refuse_missing(ids, where, noun)
-    if ids.dtype.kind == "O":
-        ids = _from_objects(ids, where)
-    if ids.dtype.kind == "f":
-        whole = ids.astype(np.int64)
-        ids = whole if np.array_equal(whole, ids) else ids.astype(str)
-    elif ids.dtype.kind in "iu":
-        ids = ids.astype(np.int64)
-    elif ids.dtype.kind != "U":
-        ids = ids.astype(str)
     return ids
+
+
+def _canonical(ids: NDArray[Any], where: str) -> NDArray[Any]:
+    """Return int64 or text, spelled in the same way whatever the dtype was."""
+    kind = ids.dtype.kind
+    if kind == "U" or ids.dtype == np.int64:
+        return ids
+    if kind == "f":
+        if np.isinf(ids).any():
+            raise ValueError(f"{where} holds infinite ids (first at row {int(np.isinf(ids).argmax())}): correct them.")
+        exact = np.abs(ids) < 2.0**53
+        return ids.astype(np.int64) if (exact & (ids == np.floor(ids))).all() else ids.astype(str)
+    if kind in "iu":
+        return ids.astype(np.int64) if kind == "i" or ids.max(initial=0) <= np.iinfo(np.int64).max else ids.astype(str)
+    if kind == "M":
+        return np.datetime_as_string(ids, unit="auto").astype(str)  # a date alone, whatever its resolution
+    return np.array([value.decode() if isinstance(value, bytes) else str(value) for value in ids.tolist()])
 
 
 def _refuse_missing(ids: NDArray[Any], where: str, noun: str) -> None:
@@ -86,8 +99,15 @@ def _is_missing(value: Any) -> bool:
 
 
 def _from_objects(ids: NDArray[Any], where: str) -> NDArray[Any]:
-    kinds = {"text" if isinstance(value, str) else "number" if _is_number(value) else "other" for value in ids}
-    if kinds == {"number"}:
+    kinds = {_kind(value) for value in ids}
+    if kinds == {"text"}:
+        return ids.astype(str)
+    if kinds == {"whole number"}:
+        try:
+            return ids.astype(np.int64)
+        except OverflowError:
+            return ids.astype(str)
+    if kinds <= {"whole number", "number"}:
         return ids.astype(np.float64)
     if len(kinds) > 1:
         first = {kind: next(v for v in ids if _kind(v) == kind) for kind in sorted(kinds)}
@@ -96,15 +116,21 @@ def _from_objects(ids: NDArray[Any], where: str) -> NDArray[Any]:
             f"{where} mixes types ({shown}), so that one task may hide behind two ids: "
             "convert the whole column first, for example with .astype(str)."
         )
-    return ids.astype(str)
+    if kinds == {"date"}:
+        return ids.astype("datetime64[us]")
+    return np.array([str(value) for value in ids])
 
 
 def _kind(value: Any) -> str:
-    return "text" if isinstance(value, str) else "number" if _is_number(value) else "other"
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if isinstance(value, str):
+        return "text"
+    if isinstance(value, (bool, np.bool_)):
+        return "truth value"
+    if isinstance(value, (int, np.integer)):
+        return "whole number"
+    if isinstance(value, (float, np.floating)):
+        return "number"
+    return "date" if isinstance(value, date) and getattr(value, "tzinfo", None) is None else "other"
 
 
 def _plain(task_id: Any) -> str:
@@ -162,7 +188,7 @@ class TaskIndex:
             return np.full(len(ids), -1, dtype=np.intp)
         position = np.searchsorted(self.ids, ids).clip(max=len(self.ids) - 1)
         codes = np.where(self.ids[position] == ids, position, -1).astype(np.intp, copy=False)
-        if (codes < 0).any():
+        if self.ids.dtype.kind == "U" and (codes < 0).any():
             self._refuse_lookalikes(np.unique(ids[codes < 0]), where)
         return codes
 

@@ -75,11 +75,41 @@ def numeric_matrix(estimator: Any, X: Any, *, accept_sparse: bool = True) -> Any
         "accept_sparse": "csr" if accept_sparse else False,
         "dtype": [np.float64, np.float32],
     }
-    matrix = check_array(X, ensure_all_finite=False, estimator=estimator, input_name="X", **options)
+    try:
+        matrix = check_array(X, ensure_all_finite=False, estimator=estimator, input_name="X", **options)
+    except (TypeError, ValueError):
+        _refuse_other_kinds(X, names, estimator)
+        raise
     values = matrix.data if sparse.issparse(matrix) else matrix
     if np.isfinite(values.sum(dtype=np.float64)) or np.isfinite(values).all():
         return matrix
     raise ValueError(_not_finite(matrix, names, estimator))
+
+
+def _refuse_other_kinds(X: Any, names: list[str] | None, estimator: Any) -> None:
+    """Raise a ValueError that names the columns of a frame, or of an array of objects, that are not numbers."""
+    columns = [X[name] for name in X.columns] if names else list(np.asarray(X).T) if np.ndim(X) == 2 else []
+    other = [(names[j] if names else j) for j, column in enumerate(columns) if not _is_numeric(column)]
+    if other:
+        shown = ", ".join(repr(name) for name in other[:8]) + (", .." if len(other) > 8 else "")
+        raise ValueError(
+            f"X has text, dates or the like in column {shown}, and {type(estimator).__name__} takes numbers: encode "
+            "them first, for example with OneHotEncoder in a ColumnTransformer, or use CrossTaskRegressor or "
+            "CrossTaskClassifier, which take them as they are."
+        ) from None
+
+
+def _is_numeric(column: Any) -> bool:
+    values = np.asarray(column.to_numpy() if hasattr(column, "to_numpy") else column)
+    if values.dtype.kind in "mM":
+        return False
+    try:
+        values.astype(np.float64)
+    except ValueError:
+        return False
+    except TypeError:  # a dict or pandas.NA, which scikit-learn's own message describes
+        return True
+    return True
 
 
 def _not_finite(matrix: Any, names: list[str] | None, estimator: Any) -> str:

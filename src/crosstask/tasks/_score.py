@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crosstask.tasks._doors import TaskRows, is_classification, open_fit
+from crosstask.tasks._ids import TaskIndex, as_task_ids
+from crosstask.tasks._target import WIDE, missing_values, wide_names
 
 
 class _Reader:
@@ -32,13 +35,13 @@ def within_task_score(estimator: Any, X: Any, y: Any, *, task: Any, sample_weigh
     """Accuracy, or 1 - sum of within-task squared errors / sum of within-task squares about the mean."""
     from sklearn.metrics import accuracy_score
 
-    rows = read_rows(estimator, X, y, task=task, sample_weight=sample_weight)
     predicted = np.asarray(estimator.predict(X) if task is None else estimator.predict(X, task=task))
-    if rows.table_row is not None:
-        column = np.searchsorted(estimator.tasks_, rows.task)
-        predicted = predicted[rows.table_row, column]
-    elif len(predicted) != len(rows.codes):  # rows of weight zero were left out
-        predicted = predicted[np.asarray(sample_weight) > 0]
+    if predicted.ndim == 2 and getattr(estimator, "door_", None) == "wide":
+        rows, predicted = _read_wide(estimator, X, y, predicted, sample_weight)
+    else:
+        rows = read_rows(estimator, X, y, task=task, sample_weight=sample_weight)
+        if len(predicted) != len(rows.codes):  # rows of weight zero were left out
+            predicted = predicted[np.asarray(sample_weight) > 0]
     if is_classification(estimator):
         return float(accuracy_score(rows.y, predicted, sample_weight=rows.sample_weight))
     assert rows.y is not None
@@ -50,3 +53,34 @@ def within_task_score(estimator: Any, X: Any, y: Any, *, task: Any, sample_weigh
     if spread == 0.0:
         return 1.0 if error == 0.0 else 0.0
     return 1.0 - error / spread
+
+
+def _read_wide(
+    estimator: Any, X: Any, y: Any, predicted: NDArray[Any], sample_weight: Any
+) -> tuple[TaskRows, NDArray[Any]]:
+    """Return the observed pairs and their predictions; columns by name where y has names, else by position.
+
+    A task may be unobserved here, as it may be in one fold of a cross-validation.
+    """
+    order = estimator.wide_order_
+    targets = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+    targets = targets.reshape(len(targets), -1)
+    place = np.arange(targets.shape[1])
+    if hasattr(y, "columns"):
+        codes = TaskIndex(estimator.tasks_).encode(as_task_ids(wide_names(y, targets), len(place), WIDE), WIDE)
+        place = np.where(codes < 0, len(order), np.argsort(order)[codes])
+    if (place >= len(order)).any() or (not hasattr(y, "columns") and len(place) != len(order)):
+        known = ", ".join(map(repr, estimator.tasks_[order][:8].tolist())) + (", .." if len(order) > 8 else "")
+        raise ValueError(
+            f"the wide target to be scored has {len(place)} columns, but the model was fitted with the {len(order)} "
+            f"columns {known}: give a data frame with some of these, or all of them in this order."
+        )
+    seen = np.flatnonzero(~missing_values(targets).all(axis=0))
+    if len(seen) == 0:
+        raise ValueError("the wide target has no observed value: there is nothing to score.")
+    weight = sample_weight
+    if np.ndim(weight) == 2:
+        weight = np.asarray(weight)[:, seen]
+    rows = open_fit(_Reader(estimator), X, targets[:, seen], sample_weight=weight)
+    assert rows.table_row is not None
+    return rows, predicted[rows.table_row, place[seen][rows.task]]

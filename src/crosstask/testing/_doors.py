@@ -50,9 +50,11 @@ def check_column_equals_array(estimator: Any) -> None:
 
 
 def check_wide_equals_long(estimator: Any) -> None:
-    """A wide target, with and without gaps, is the long table of its observed pairs; answers come as (row, task)."""
+    """A wide target, with gaps or names, is the long table of its observed pairs; column j answers for column j."""
     if not get_tags(estimator).target_tags.multi_output:
         return
+    import pandas as pd
+
     table = TaskTable.make(estimator, n_rows=20)
     n, n_tasks = 20, 3
     shared = table.X[:n]
@@ -61,14 +63,14 @@ def check_wide_equals_long(estimator: Any) -> None:
     gaps[::7, 1] = None if y.dtype == object else np.nan
     halves = [np.arange(n) % 2 == k for k in (0, 1)]
     folds = [(np.flatnonzero(halves[k]), np.flatnonzero(halves[1 - k])) for k in (0, 1)]
-    for wide in (y, gaps):
+    for wide, made in ((y, y), (gaps, gaps), (gaps, pd.DataFrame(gaps, columns=["w", "n", "s"]))):
         absent = np.array([[value is None or value != value for value in row] for row in wide])
         pair_task, pair_row = np.nonzero(~absent.T)
         inside = [tuple(np.flatnonzero(np.isin(pair_row, side)) for side in fold) for fold in folds]
         values = np.array(wide[pair_row, pair_task].tolist())
         long = TaskTable(shared[pair_row], values, pair_task, inside)  # type: ignore[arg-type]
         expected = answers(fitted(estimator, long), np.tile(shared, (n_tasks, 1)), task=np.repeat([0, 1, 2], n))
-        model = steady(estimator, TaskTable(shared, values, pair_task, folds)).fit(shared, wide)
+        model = steady(estimator, TaskTable(shared, values, pair_task, folds)).fit(shared, made)
         found = {name: np.asarray(getattr(model, name)(shared)) for name in METHODS if hasattr(model, name)}
         for name, answer in found.items():
             assert answer.shape[:2] == (n, n_tasks), f"{name} of a wide target has shape {answer.shape}"
