@@ -75,8 +75,12 @@ def numeric_matrix(estimator: Any, X: Any, *, accept_sparse: bool = True) -> Any
         "accept_sparse": "csr" if accept_sparse else False,
         "dtype": [np.float64, np.float32],
     }
+    if any(kind.is_temporal() for kind in getattr(X, "schema", {}).values()):  # polars would make them numbers
+        _refuse_other_kinds(X, names, estimator)
     try:
-        matrix = check_array(X, ensure_all_finite=False, estimator=estimator, input_name="X", **options)
+        if hasattr(X, "iloc") and all(isinstance(dtype, np.dtype) and dtype.kind in "fiu" for dtype in X.dtypes):
+        X = X.to_numpy()  # what check_array would make of it, in half the time of a one-row prediction
+    matrix = check_array(X, ensure_all_finite=False, estimator=estimator, input_name="X", **options)
     except (TypeError, ValueError):
         _refuse_other_kinds(X, names, estimator)
         raise
