@@ -17,7 +17,7 @@ model.fit(X.iloc[train], ill.iloc[train])
 print(model.verdict_)
 print(f"log loss on the other patients: {log_loss(ill.iloc[test], model.predict_proba(X.iloc[test])):.3f}")
 
-forest = RandomForestClassifier(200, min_samples_leaf=5, random_state=0)
+forest = RandomForestClassifier(50, min_samples_leaf=5, random_state=0)
 model = ct.CrossTaskClassifier([("forest", forest)], task_column="hospital", random_state=0)
 model.fit(X.iloc[train], ill.iloc[train])
 print(model.verdict_)
