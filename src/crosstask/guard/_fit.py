@@ -15,7 +15,7 @@ from crosstask.guard._evidence import Evidence
 from crosstask.guard._folds import FoldMaker, pairs_of
 from crosstask.guard._held_out import HeldOut, Plan, ask, fit_all, must_have_probabilities
 from crosstask.guard._losses import LogitMixture, QuantileMixture, scores_to_probabilities
-from crosstask.guard._rules import crowd_stack, guard_weights
+from crosstask.guard._rules import guard_weights, sharing_stack
 from crosstask.guard._sentences import code_of
 from crosstask.tasks import TaskRows
 
@@ -127,7 +127,7 @@ def _weigh(
     why = _why_borrowed(guard, rows, y, evidence, kind["n_classes"])
     borrowed = np.array([bool(text) for text in why])
     weights = guard_weights(evidence, guard.mode, borrowed)
-    guard._weights, guard._shared, guard._prior_rows = weights.task, weights.shared, weights.prior_rows
+    guard._weights, guard._shared = weights.task, weights.shared
     guard._why_borrowed = why
     losses = evidence.candidate_rows()
     guard._losses = evidence.mean(losses)
@@ -189,7 +189,7 @@ def _sharing(
     guard._sharing = {"gain": nothing, "low": nothing, "high": nothing}
     if separate.all():
         return
-    _, crowd, _ = crowd_stack(evidence, evidence.scale(), ~separate)
+    crowd = sharing_stack(evidence, ~separate)
     rows = evidence.row_losses(crowd)
     result = paired(evidence, own_rows, rows, groups, overlap)
     guard._sharing = {"gain": result.gain, "low": result.low, "high": result.high}

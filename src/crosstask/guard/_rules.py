@@ -7,10 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from crosstask.guard._crowd import LEVELS, Gains, harm, membership, posterior
 from crosstask.guard._evidence import Evidence
 from crosstask.guard._simplex import minimise_convex, minimise_quadratic
 
 Array = NDArray[np.float64]
+CAUTIOUS_KAPPA = 1.75
+ONE_TASK_KAPPA = 1.0
+PASSES = 3
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,39 @@ class Weights:
         The stack that suits the other tasks best.
     shared : ndarray of shape (n_candidates,)
         The stack that suits all tasks best; serves unseen tasks.
-    prior_rows : ndarray of shape (n_tasks,)
-        How many rows of its own the evidence of the other tasks is worth to a task.
+    belief : ndarray of shape (n_tasks, n_levels)
+        Probability of each level of ``LEVELS``; the first is "apart".
     """
 
     task: Array
     crowd: Array
     shared: Array
-    prior_rows: Array
+    belief: Array
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """Losses of all tasks, v'Hv / 2 + c'v summed over rows, around the stack of all; exact for squared errors."""
+
+    bend: Array
+    linear: Array
+    rows: Array
+
+    @classmethod
+    def at(cls, evidence: Evidence, scale: Array, stack: Array) -> Expansion:
+        """Expand around one stack; the rows of a task count up to a cap."""
+        _, slope, bend = evidence.model(np.tile(stack, (evidence.n_tasks, 1)), scale)
+        rows = np.maximum(evidence.total, 1e-300)
+        return cls(bend / rows[:, None, None], (slope - bend @ stack) / rows[:, None], evidence.n_effective)
+
+    def of_others(self, speaks: Array) -> tuple[Array, Array] | None:
+        """Mean loss of the other tasks, for each task, where task u speaks with so many rows; None without others."""
+        rest = speaks.sum() - speaks
+        if (rest <= 1e-9 * max(speaks.sum(), 1e-300)).any():
+            return None
+        bend = np.tensordot(speaks, self.bend, 1) - speaks[:, None, None] * self.bend
+        linear = speaks @ self.linear - speaks[:, None] * self.linear
+        return bend / rest[:, None, None], linear / rest[:, None]
 
 
 def guard_weights(evidence: Evidence, mode: str = "balanced", borrowed: NDArray[np.bool_] | None = None) -> Weights:
@@ -44,52 +73,59 @@ def guard_weights(evidence: Evidence, mode: str = "balanced", borrowed: NDArray[
     borrowed = np.zeros(n_tasks, dtype=bool) if borrowed is None else borrowed
     borrowed = borrowed | (evidence.total <= 0)
     scale = evidence.scale()
-    shared, crowd, others = crowd_stack(evidence, scale)
-    if mode == "bold" or not (evidence.total > 0).any():
-        task = np.tile(shared, (n_tasks, 1))
-        return Weights(task, crowd, shared, np.full(n_tasks, np.inf))
+    shared = shared_stack(evidence, scale)
+    expansion = Expansion.at(evidence, scale, shared)
+    speaks = np.minimum(evidence.n_effective, 100.0)
+    others = expansion.of_others(speaks)
+    crowd = np.tile(shared, (n_tasks, 1)) if others is None else minimise_quadratic(*others)
+    apart = np.eye(len(LEVELS))[np.zeros(n_tasks, dtype=np.intp)]
+    if mode == "bold":
+        return Weights(np.tile(shared, (n_tasks, 1)), crowd, shared, apart)
     if mode == "cautious" or others is None:
-        prior_rows, kappa = np.zeros(n_tasks), np.full(n_tasks, 2.0 if mode == "cautious" else 0.25)
+        task = _solve(evidence, scale, expansion, None, 0.0, CAUTIOUS_KAPPA if mode == "cautious" else ONE_TASK_KAPPA)
+        belief = apart
     else:
-        prior_rows, kappa = _random_effects(evidence, scale, crowd)
-    task = _solve(evidence, scale, others, prior_rows, kappa)
+        belief, others, crowd = _believe(evidence, scale, expansion, speaks, crowd)
+        task = np.zeros((n_tasks, evidence.n_candidates))
+        for k, level in enumerate(LEVELS):
+            task += belief[:, [k]] * _solve(evidence, scale, expansion, others, level.prior_rows, level.kappa)
     task[borrowed] = crowd[borrowed]
-    return Weights(task, crowd, shared, prior_rows)
+    return Weights(task, crowd, shared, belief)
 
 
-def crowd_stack(
-    evidence: Evidence, scale: Array, allowed: NDArray[np.bool_] | None = None
-) -> tuple[Array, Array, tuple[Array, Array] | None]:
-    """Return the stack of all tasks, that of all but one for each task, and the others' mean loss.
-
-    The loss of the others enters by its second-order expansion at the stack of all tasks, exact for squared errors:
-    (Hessian, linear part), per row; None where there are no others. ``allowed`` candidates only get weight.
-    """
-    n_tasks, n_candidates = evidence.n_tasks, evidence.n_candidates
-    allowed = np.ones(n_candidates, dtype=bool) if allowed is None else allowed
-    shared = _shared(evidence, scale, allowed)
-    _, slope, bend = evidence.model(np.tile(shared, (n_tasks, 1)), scale)
-    linear = slope - bend @ shared
-    rows = evidence.total.sum() - evidence.total
-    crowd = np.tile(shared, (n_tasks, 1))
-    if (rows <= 1e-12 * evidence.total.sum()).any():
-        return shared, crowd, None
-    others_bend = (bend.sum(axis=0) - bend) / rows[:, None, None]
-    others_linear = (linear.sum(axis=0) - linear) / rows[:, None]
-    part = np.flatnonzero(allowed)
-    crowd = np.zeros((n_tasks, n_candidates))
-    crowd[:, part] = minimise_quadratic(others_bend[:, part[:, None], part], others_linear[:, part])
-    return shared, crowd, (others_bend, others_linear)
+def _believe(
+    evidence: Evidence, scale: Array, expansion: Expansion, speaks: Array, crowd: Array
+) -> tuple[Array, tuple[Array, Array] | None, Array]:
+    """Alternate between who belongs to the crowd and what the crowd says; three passes settle it."""
+    gains = Gains.of(evidence, scale)
+    known = evidence.total > 0
+    own = np.zeros_like(crowd)
+    own[:, evidence.own] = 1.0
+    own_rows = evidence.row_losses(own)
+    member = np.ones(evidence.n_tasks)
+    others: tuple[Array, Array] | None = None
+    belief = np.zeros((evidence.n_tasks, len(LEVELS)))
+    for step in range(PASSES):
+        fit = gains.log_likelihood(member, first=step == 0)
+        gain = np.nan_to_num(evidence.mean((own_rows - evidence.row_losses(crowd)) / scale[evidence.codes]))
+        belief = posterior(fit + harm(gain, np.maximum(evidence.n_effective, 1e-3), evidence.loss.unit), known)
+        member = np.maximum(membership(belief), 1e-3)
+        others = expansion.of_others(speaks * member)
+        assert others is not None
+        crowd = minimise_quadratic(*others)
+    return belief, others, crowd
 
 
-def _shared(evidence: Evidence, scale: Array, allowed: NDArray[np.bool_]) -> Array:
-    """Minimise the sum of all tasks' scaled losses with one point of the simplex."""
-    part = np.flatnonzero(allowed)
+def shared_stack(evidence: Evidence, scale: Array, allowed: NDArray[np.bool_] | None = None) -> Array:
+    """Minimise the sum of all tasks' scaled losses with one point of the simplex, over the allowed candidates."""
+    part = np.arange(evidence.n_candidates) if allowed is None else np.flatnonzero(allowed)
+    cap = np.minimum(1.0, 100.0 / np.maximum(evidence.n_effective, 1e-300))
+    divisor = scale / np.maximum(cap, 1e-300)
     full = np.zeros(evidence.n_candidates)
 
     def total(v: Array) -> tuple[Array, Array, Array]:
         full[part] = v[0]
-        value, slope, bend = evidence.model(np.tile(full, (evidence.n_tasks, 1)), scale)
+        value, slope, bend = evidence.model(np.tile(full, (evidence.n_tasks, 1)), divisor)
         return value.sum(keepdims=True), slope.sum(axis=0)[None, part], bend.sum(axis=0)[None, part[:, None], part]
 
     found = minimise_convex(total, np.full((1, len(part)), 1.0 / len(part)))[0]
@@ -98,40 +134,43 @@ def _shared(evidence: Evidence, scale: Array, allowed: NDArray[np.bool_]) -> Arr
     return full
 
 
-def _random_effects(evidence: Evidence, scale: Array, crowd: Array) -> tuple[Array, Array]:
-    n = np.maximum(evidence.n_effective, 1.0)
-    own = np.zeros_like(crowd)
-    own[:, evidence.own] = 1.0
-    difference = (evidence.row_losses(own) - evidence.row_losses(crowd)) / scale[evidence.codes]
-    known = evidence.total > 0
-    gain = np.where(known, np.nan_to_num(evidence.mean(difference)), 0.0)
-    spread = np.nan_to_num(evidence.mean(np.square(difference - gain[evidence.codes])))
-    variance = (spread / 2 + np.median(spread[known]) / 2 + 1e-9) / n
-    a = known / variance
-    mean = (a * gain).sum() / a.sum()
-    excess = (a * (gain - mean) ** 2).sum() - (known.sum() - 1)
-    between = max(excess / max(a.sum() - (a**2).sum() / a.sum(), 1e-12), 1e-4)
-    posterior = (gain / variance + mean / between) / (1 / variance + 1 / between)
-    released = posterior < 0
-    prior_rows = np.where(released, 0.0, np.minimum(400.0, n * variance / between))
-    return prior_rows, np.where(released, 1.0, 0.25)
+def sharing_stack(evidence: Evidence, allowed: NDArray[np.bool_]) -> Array:
+    """Return for each task the stack of the allowed candidates that suits the other tasks best."""
+    scale = evidence.scale()
+    stack = shared_stack(evidence, scale, allowed)
+    others = Expansion.at(evidence, scale, stack).of_others(np.minimum(evidence.n_effective, 100.0))
+    crowd = np.tile(stack, (evidence.n_tasks, 1))
+    if others is not None:
+        part = np.flatnonzero(allowed)
+        crowd[:, part] = minimise_quadratic(others[0][:, part[:, None], part], others[1][:, part])
+    return crowd
 
 
 def _solve(
-    evidence: Evidence, scale: Array, others: tuple[Array, Array] | None, prior_rows: Array, kappa: Array
+    evidence: Evidence,
+    scale: Array,
+    expansion: Expansion,
+    others: tuple[Array, Array] | None,
+    prior_rows: float,
+    kappa: float,
 ) -> Array:
-    """Minimise n_t own(v) + m_t others(v) + kappa unit log C (1 - v_own), task by task."""
+    """Minimise n_t own(v) + m others(v) + kappa unit log C (1 - v_own), task by task."""
     n_tasks, n_candidates = evidence.n_tasks, evidence.n_candidates
-    per_row = evidence.n_effective / np.where(evidence.total > 0, evidence.total, 1.0)
-    penalty = np.tile(kappa[:, None] * evidence.loss.unit * np.log(max(n_candidates, 2)), (1, n_candidates))
-    penalty[:, evidence.own] = 0.0
-    bend_prior, linear_prior = np.zeros((n_tasks, n_candidates, n_candidates)), penalty
+    linear_prior = np.full((n_tasks, n_candidates), kappa * evidence.loss.unit * np.log(max(n_candidates, 2)))
+    linear_prior[:, evidence.own] = 0.0
+    bend_prior = np.zeros((n_tasks, n_candidates, n_candidates))
     if others is not None:
-        bend_prior = prior_rows[:, None, None] * others[0]
-        linear_prior = prior_rows[:, None] * others[1] + penalty
+        bend_prior = prior_rows * others[0]
+        linear_prior = prior_rows * others[1] + linear_prior
+    if evidence.loss.quadratic:
+        n = expansion.rows
+        return minimise_quadratic(
+            n[:, None, None] * expansion.bend + bend_prior, n[:, None] * expansion.linear + linear_prior
+        )
+    divisor = scale * np.where(evidence.n_effective > 0, evidence.total / np.maximum(evidence.n_effective, 1e-300), 1.0)
 
     def objective(v: Array) -> tuple[Array, Array, Array]:
-        value, slope, bend = evidence.model(v, scale / np.where(per_row > 0, per_row, 1.0))
+        value, slope, bend = evidence.model(v, divisor)
         pulled = np.einsum("tij,tj->ti", bend_prior, v)
         prior = (v * (0.5 * pulled + linear_prior)).sum(axis=1)
         return value + prior, slope + pulled + linear_prior, bend + bend_prior

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ Array = NDArray[np.float64]
 Model = tuple[Array, Array, Array]
 
 
-def minimise_quadratic(Q: Array, c: Array, *, n_iter: int = 60, tol: float = 1e-12) -> Array:
+def minimise_quadratic(Q: Array, c: Array, *, n_iter: int = 60, tol: float = 1e-11) -> Array:
     """Minimise v'Qv / 2 + c'v over v >= 0, sum(v) = 1, for a stack of problems.
 
     A primal-dual interior point method (predictor and corrector in one step) whose every iteration is one batched
@@ -27,7 +26,7 @@ def minimise_quadratic(Q: Array, c: Array, *, n_iter: int = 60, tol: float = 1e-
     n_iter : int
         Largest number of iterations.
     tol : float
-        Complementarity v'z / n, relative to the size of the problem, at which a problem is solved.
+        A problem is solved once v'z / n is below this, relative to its largest coefficient.
 
     Returns
     -------
@@ -39,51 +38,47 @@ def minimise_quadratic(Q: Array, c: Array, *, n_iter: int = 60, tol: float = 1e-
         return np.ones((n_problems, 1))
     size = np.maximum(np.abs(Q).max(axis=(1, 2)), np.abs(c).max(axis=1))
     size = np.where(size > 0, size, 1.0)
-    Q, c = Q / size[:, None, None], c / size[:, None]
-    v = np.full((n_problems, n), 1.0 / n)
-    z = np.ones((n_problems, n))
-    dual = np.zeros(n_problems)
-    diagonal = np.arange(n)
-    ones = np.ones((n_problems, n))
+    problem = (Q / size[:, None, None], c / size[:, None])
+    state = (np.full((n_problems, n), 1.0 / n), np.ones((n_problems, n)), np.zeros(n_problems))
+    answer = np.empty((n_problems, n))
+    left = np.arange(n_problems)
     for _ in range(n_iter):
-        slack = (v * z).mean(axis=1)
-        stationarity = np.einsum("bij,bj->bi", Q, v) + c - dual[:, None] - z
-        open_ = (slack > tol) | (np.abs(stationarity).max(axis=1) > 1e-9)
-        if not open_.any():
-            break
-        system = Q.copy()
-        system[:, diagonal, diagonal] += z / v
-        target = 0.1 * slack[:, None]
-        right = np.stack([-stationarity - z + target / v, ones], axis=-1)
-        solved = np.linalg.solve(system, right)
-        gap = 1.0 - v.sum(axis=1)
-        d_dual = (gap - solved[..., 0].sum(axis=1)) / solved[..., 1].sum(axis=1)
-        dv = solved[..., 0] + d_dual[:, None] * solved[..., 1]
-        dz = target / v - z - z * dv / v
-        step_v, step_z = _step(v, dv), _step(z, dz)
-        step = np.where(open_, np.minimum(step_v, step_z), 0.0)
-        v = v + step[:, None] * dv
-        z = z + step[:, None] * dz
-        dual = dual + step * d_dual
-    v = np.where(v < 1e-7, 0.0, v)
-    return v / v.sum(axis=1, keepdims=True)
+        state, solved = _advance(*problem, *state, tol)
+        if solved.any():
+            answer[left[solved]] = state[0][solved]
+            rest = ~solved
+            left, problem = left[rest], (problem[0][rest], problem[1][rest])
+            state = (state[0][rest], state[1][rest], state[2][rest])
+            if len(left) == 0:
+                break
+    answer[left] = state[0]
+    answer[answer < 1e-7] = 0.0
+    return answer / answer.sum(axis=1, keepdims=True)
+
+
+def _advance(
+    Q: Array, c: Array, v: Array, z: Array, dual: Array, tol: float
+) -> tuple[tuple[Array, Array, Array], NDArray[np.bool_]]:
+    """Take one step on v >= 0, z >= 0, Qv + c = dual + z, v z = 0; return the new point and which are solved."""
+    diagonal = np.arange(v.shape[1])
+    slack = (v * z).mean(axis=1)
+    system = Q.copy()
+    system[:, diagonal, diagonal] += z / v
+    target = 0.1 * slack[:, None]
+    residual = np.einsum("bij,bj->bi", Q, v) + c - dual[:, None] - target / v
+    solved = np.linalg.solve(system, np.stack([-residual, np.ones_like(v)], axis=-1))
+    d_dual = (1.0 - v.sum(axis=1) - solved[..., 0].sum(axis=1)) / solved[..., 1].sum(axis=1)
+    dv = solved[..., 0] + d_dual[:, None] * solved[..., 1]
+    dz = target / v - z - z * dv / v
+    step = np.minimum(_step(v, dv), _step(z, dz))
+    v, z = v + step[:, None] * dv, z + step[:, None] * dz
+    done = ((v * z).mean(axis=1) < tol) & (step > 0.9)
+    return (v, z, dual + step * d_dual), done
 
 
 def _step(value: Array, change: Array) -> Array:
     ratio = np.where(change < 0, -value / np.where(change < 0, change, -1.0), np.inf)
     return np.minimum(1.0, 0.995 * ratio.min(axis=1))
-
-
-@dataclass(frozen=True)
-class Quadratic:
-    """v'Qv / 2 + c'v + constant, one for each problem; convex functions of the weights are compared through it."""
-
-    Q: Array
-    c: Array
-
-    def value(self, v: Array) -> Array:
-        """Value at weights (n_problems, n), without the constant."""
-        return 0.5 * np.einsum("bi,bij,bj->b", v, self.Q, v) + (self.c * v).sum(axis=1)
 
 
 def minimise_convex(model: Callable[[Array], Model], start: Array, *, n_iter: int = 50, tol: float = 1e-10) -> Array:

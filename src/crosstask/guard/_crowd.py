@@ -1,0 +1,130 @@
+"""How many rows the evidence of the other tasks is worth to a task: a random-effects model of the gains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstask.guard._evidence import Evidence
+
+Array = NDArray[np.float64]
+ROWS_CAP = 100.0
+"""A task speaks to the others with at most this many rows, so that one huge task is no crowd."""
+STUDENT = 10.0
+"""Degrees of freedom: differences of losses have heavier tails than a normal."""
+HARM = 3.0
+"""Weight of the harm that the crowd's stack does on the task's own rows, in nats."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One answer to how much a task has in common with the others.
+
+    Parameters
+    ----------
+    between_rows : float
+        The task's gains differ from the crowd's by the sampling variance of a mean of this many rows.
+    prior_rows : float
+        What the others' evidence then counts, in rows.
+    kappa : float
+        Charge for leaving the own model, times log(number of candidates) nats.
+    """
+
+    between_rows: float
+    prior_rows: float
+    kappa: float
+
+
+LEVELS = (Level(1.5, 0.0, 1.5), Level(10.0, 10.0, 0.25), Level(40.0, 80.0, 0.0), Level(160.0, 400.0, 0.0))
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Gains of the other candidates over the own model, task by task, with their scatter over rows."""
+
+    mean: Array
+    scatter: Array
+    n: Array
+    capped: Array
+
+    @classmethod
+    def of(cls, evidence: Evidence, scale: Array) -> Gains:
+        """Gather the gains from the held-out rows."""
+        losses = evidence.candidate_rows() / scale[evidence.codes][:, None]
+        others = np.arange(evidence.n_candidates) != evidence.own
+        d = losses[:, [evidence.own]] - losses[:, others]
+        mean = np.nan_to_num(evidence.mean(d))
+        centred = d - mean[evidence.codes]
+        weight = evidence.weight * (evidence.n_effective / np.maximum(evidence.total, 1e-300))[evidence.codes]
+        scatter = np.zeros((evidence.n_tasks, d.shape[1], d.shape[1]))
+        for t in range(evidence.n_tasks):
+            part = slice(evidence.offsets[t], evidence.offsets[t + 1])
+            scatter[t] = (centred[part] * weight[part, None]).T @ centred[part]
+        return cls(mean, scatter, evidence.n_effective, np.minimum(evidence.n_effective, ROWS_CAP))
+
+    def log_likelihood(self, member: Array, *, first: bool) -> Array:
+        """Log density of each task's gains at each level, (n_tasks, n_levels).
+
+        With r rows between tasks, the gains g of a task with n rows are around the mean of the others with
+        covariance S (1 / n + 1 / r + 1 / n_others), S the covariance of one row's gains, pooled over the crowd.
+        """
+        known = self.capped > 0
+        share = member * known
+        damped = share * self.capped / np.maximum(self.n, 1e-300)
+        n_gains = self.mean.shape[1]
+        S = np.tensordot(damped, self.scatter, 1) / max(float((damped * np.maximum(self.n - 1.0, 0.0)).sum()), 1e-12)
+        size = np.trace(S) / n_gains
+        S = S + (0.01 * size + 1e-12) * np.eye(n_gains)
+        rows = share * self.capped
+        if first:  # no member is known yet: start from the median task
+            centre = np.tile(np.median(self.mean[known], axis=0), (len(self.n), 1))
+            n_others = np.full(len(self.n), 0.6 * rows.sum())
+        else:
+            n_others = np.maximum(rows.sum() - rows, 1e-3)
+            centre = ((rows @ self.mean) - rows[:, None] * self.mean) / n_others[:, None]
+        away = self.mean - centre
+        distance = np.einsum("ti,ij,tj->t", away, np.linalg.inv(S), away)
+        between = np.array([1.0 / level.between_rows for level in LEVELS])
+        variance = (1.0 / np.maximum(self.n, 1e-3) + 1.0 / np.maximum(n_others, 1e-3))[:, None] + between
+        return -0.5 * n_gains * np.log(variance) - 0.5 * (STUDENT + n_gains) * np.log1p(
+            distance[:, None] / variance / STUDENT
+        )
+
+
+def posterior(log_likelihood: Array, known: NDArray[np.bool_]) -> Array:
+    """Return the probability of each level for each task, the shares of the levels learnt from the other tasks.
+
+    Before any task is seen, the levels count as one task each, and the level "apart" as 20 / n_tasks tasks (between
+    .5 and 8): few tasks are no proof that the next one is like them.
+    """
+    likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+    prior = np.ones(likelihood.shape[1])
+    prior[0] = np.clip(20.0 / max(int(known.sum()), 1), 0.5, 8.0)
+    share = prior / prior.sum()
+    belief = np.zeros_like(likelihood)
+    for _ in range(100):
+        belief = share * likelihood
+        belief /= belief.sum(axis=1, keepdims=True)
+        share = belief[known].sum(axis=0) + prior
+        share /= share.sum()
+    counted = belief * known[:, None]
+    belief = (counted.sum(axis=0) - counted + prior) * likelihood
+    return belief / belief.sum(axis=1, keepdims=True)
+
+
+def membership(belief: Array) -> Array:
+    """Return how much each task belongs to the crowd, 0 .. 1."""
+    between = np.array([level.between_rows for level in LEVELS])
+    return belief @ (between / (between + 20.0))
+
+
+def harm(gain: Array, n: Array, unit: float) -> Array:
+    """Log factor for a crowd whose stack does worse on the task's own rows than its own model; none if better.
+
+    The stack is made without the task, so that n gain / unit is a log likelihood ratio in nats; a level that gives
+    the others r rows takes the share r / (r + n) of the harm.
+    """
+    between = np.array([level.between_rows for level in LEVELS])
+    return HARM * (np.minimum(gain, 0.0) * n / unit)[:, None] * between / (between + n[:, None])
