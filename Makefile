@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
-FLOOR := scikit-learn==1.6.1 numpy==1.26.4 scipy==1.14.1 pandas==2.2.3 numba==0.60.0
+FLOOR := scikit-learn==1.6.1 numpy==1.26.4 scipy==1.14.1 pandas==2.2.3 numba==0.60.0 pyarrow==17.0.0
 unexport PYTHONDONTWRITEBYTECODE  # the machine that sets it would compile every module at each start
 export OPENBLAS_NUM_THREADS ?= 1
 
@@ -45,7 +45,7 @@ test-floor: .venv-floor/.ready  ## the check suites and the doors on the oldest 
 .venv-floor/.ready: pyproject.toml | $(BIN)/python
 	@echo "installing the oldest supported packages into .venv-floor ..."
 	@$(BIN)/python -m venv .venv-floor
-	@.venv-floor/bin/python -m pip install --quiet --disable-pip-version-check -e . $(FLOOR) pytest hypothesis polars pyarrow lightgbm
+	@.venv-floor/bin/python -m pip install --quiet --disable-pip-version-check -e . $(FLOOR) pytest hypothesis polars lightgbm
 	@touch $@
 
 lint: $(VENV)/.dev  ## ruff and pyright
