@@ -122,9 +122,8 @@ class SideBySide:
         """Gradient (d, B K) of every objective."""
         error = self.train.T[:, :, None] * (self.probability(z) - self.indicator[:, None, :])
         flat = error.reshape(len(error), -1)
-        return (
-            np.asarray(self.rows.T @ flat, dtype=np.float64) - np.outer(self.mean, flat.sum(axis=0)) + self.alpha * coef
-        )
+        moment: Floats = np.asarray(self.rows.T @ flat) - self.mean[:, None] * flat.sum(axis=0)
+        return moment + self.alpha * coef
 
     def losses(self, z: Floats) -> tuple[float, float]:
         """Mean loss of the last descent on its own rows, and of the folds on theirs (nan without folds)."""
@@ -145,6 +144,7 @@ def descend(
     n_problems, n_outputs = problems.constant.shape
     coef = np.repeat(start.T[:, None, :], n_problems, axis=1).reshape(start.shape[1], -1)
     train, validation = [], []
+    least_gain = tol * problems.losses(problems.linear(np.zeros_like(coef)))[0] if patience is not None else 0.0
     best, best_loss, converged = (0, coef[:, -n_outputs:], problems.constant[-1]), np.inf, False
     for i in range(max_iter + 1):
         z = problems.linear(coef)
@@ -152,7 +152,7 @@ def descend(
         train.append(on_train)
         validation.append(on_held_out)
         judged = on_held_out if patience is not None else -float(i)
-        if judged < best_loss - (tol * abs(validation[0]) if i and patience is not None else 0.0):
+        if judged < best_loss - (least_gain if i else 0.0):
             best, best_loss = (i, coef[:, -n_outputs:].copy(), problems.constant[-1].copy()), judged
         if converged or i == max_iter or (patience is not None and i - best[0] >= patience):
             break
@@ -165,7 +165,7 @@ def descend(
 
 
 def _largest_singular(X: Any, mean: Floats, root_share: Floats) -> float:
-    """Largest singular value of diag(root_share) (X - 1 mean'); for sparse X its estimate plus 5 %."""
+    """Largest singular value of diag(root_share) (X - 1 mean'); for sparse X of a square 5 % above its estimate."""
     if not sparse.issparse(X):
         return float(np.linalg.norm(root_share[:, None] * (X - mean), 2))
     share, size = root_share**2, 0.0
@@ -175,4 +175,4 @@ def _largest_singular(X: Any, mean: Floats, root_share: Floats) -> float:
         image = share * (np.asarray(X @ v) - mean @ v)
         v = np.asarray(X.T @ image) - mean * image.sum()
         size = float(np.linalg.norm(v))
-    return 1.05 * float(np.sqrt(size))
+    return float(np.sqrt(1.05 * size))

@@ -150,11 +150,11 @@ class FineTunedRegressor(LinearRegressorModel, _FineTuned):
         Share of the rows held out once. None holds every row out once, over the folds of ``cv``: with 20 rows the one
         split is a lottery. Either way the model itself descends on all rows, for the chosen number of steps.
     cv : int, splitter or list of (train, test) positions, optional
-        Folds of the target's rows; None is 5.
+        Folds of the target's rows; None is 5, dealt three times where there are fewer than 200 rows.
     n_iter_no_change : int, default=20
         Steps without a lower validation loss after which the search ends.
     tol : float, default=1e-6
-        Least improvement, as a share of the loss at step 0; without early stopping the largest entry of the gradient.
+        Least improvement, as a share of the loss of an intercept alone; without early stopping the largest entry of the gradient.
     alpha : float, default=0.0
         Ridge penalty toward zero.
     fit_intercept : bool, default=True

@@ -14,6 +14,8 @@ from sklearn.utils import check_random_state
 from crosstask.transfer._target import Target
 from crosstask.transfer._unwrap import Floats
 
+FEW_ROWS = 200
+
 
 @dataclass(frozen=True)
 class Folds:
@@ -34,8 +36,9 @@ def deal_folds(cv: Any, target: Target, random_state: Any) -> Folds:
     Parameters
     ----------
     cv : None, int, splitter, or list of (train, test) positions
-        None: 5 folds. A number of folds is dealt here, each class in turn, so that the folds have equal shares of
-        every class; scikit-learn's stratified folds warn about, or refuse, classes of less than ``cv`` rows.
+        None: 5 folds, dealt three times where rows are few, for one deal of twenty rows is half chance. A number of
+        folds is dealt here, each class in turn, so that the folds have equal shares of every class; scikit-learn's
+        stratified folds warn about, or refuse, classes of less than ``cv`` rows.
     target : Target
         Rows.
     random_state : int, RandomState instance or None
@@ -47,11 +50,16 @@ def deal_folds(cv: Any, target: Target, random_state: Any) -> Folds:
         If a fold trains on nothing, or tests nothing.
     """
     n = len(target.y)
-    if cv is None or isinstance(cv, Integral):
-        n_folds = 5 if cv is None else int(cv)
-        if n_folds < 2:
-            raise ValueError(f"cv={n_folds}: give at least 2 folds.")
-        held_out = _dealt(min(n_folds, n), target, random_state)
+    if cv is None:
+        rng = None if random_state is None else check_random_state(random_state)
+        deals = [rng] if n >= FEW_ROWS else [rng, *(check_random_state(i) if rng is None else rng for i in range(2))]
+        held_out = np.vstack([_dealt(min(5, n), target, each) for each in deals])
+        return _weighted(target, ~held_out, held_out)
+    if isinstance(cv, Integral):
+        if cv < 2:
+            raise ValueError(f"cv={cv}: give at least 2 folds.")
+        rng = None if random_state is None else check_random_state(random_state)
+        held_out = _dealt(min(int(cv), n), target, rng)
         return _weighted(target, ~held_out, held_out)
     given = hasattr(cv, "split")
     splitter: Any = check_cv(cv, target.y, classifier=target.classes is not None)
@@ -92,8 +100,7 @@ def _mask(position: NDArray[np.intp], given: Any, n: int) -> NDArray[np.bool_]:
     return mask
 
 
-def _dealt(n_folds: int, target: Target, random_state: Any) -> NDArray[np.bool_]:
-    rng = None if random_state is None else check_random_state(random_state)
+def _dealt(n_folds: int, target: Target, rng: np.random.RandomState | None) -> NDArray[np.bool_]:
     n = len(target.y)
     fold = np.empty(n, dtype=np.intp)
     fold[_order(target, rng)] = np.arange(n) % n_folds

@@ -14,6 +14,7 @@ from crosstask.transfer._unwrap import Floats
 
 STEP_TOL = 1e-7  # nats: an alpha of the path is done when no problem's next step can gain more
 MAX_STEPS = 200
+HOPELESS = 1.5  # a held-out log loss risen by half does not come down again at still smaller alphas
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,10 @@ class FoldDesign:
         return 0.25 if self.indicator.shape[1] == 1 else 0.5
 
     def path_loss(self, alphas: Floats, strengths: Floats) -> Floats:
-        """Mean held-out loss of each fold, for (A,) alphas and (G, S) strengths: shape (F, A, G)."""
+        """Mean held-out loss of each fold, for (A,) alphas and (G, S) strengths: shape (F, A, G).
+
+        Infinite where a logistic path was left because its loss had risen by half.
+        """
         offset = np.einsum("gs,snk->ngk", strengths, self.offset)
         if self.classification:
             return self._logistic(alphas, offset)
@@ -80,12 +84,17 @@ class FoldDesign:
         n_strengths, n_outputs = offset.shape[1:]
         offset = offset.reshape(n, -1)
         coef, constant = np.zeros((n_folds, r, offset.shape[1])), np.zeros((n_folds, 1, offset.shape[1]))
-        losses = np.empty((n_folds, len(alphas), n_strengths))
+        losses = np.full((n_folds, len(alphas), n_strengths), np.inf)
+        least = np.full(n_strengths, np.inf)
         for a in np.argsort(-alphas):  # from the largest, each start where the last ended
             coef, constant = self._descend(float(alphas[a]), offset, coef, constant, n_outputs)
             z = offset + self.rows @ coef + constant
             loss = log_loss(self.indicator, z.reshape(n_folds, n, n_strengths, n_outputs))
             losses[:, a] = _mean_over(self.test, loss)
+            mean = losses[:, a].mean(axis=0)
+            least = np.minimum(least, mean)
+            if (mean > HOPELESS * least).all():
+                break
         return losses
 
     def _descend(

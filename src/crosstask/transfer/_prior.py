@@ -92,11 +92,11 @@ class _Prior(_LinearModel):
         if target.n_sources == 0:
             strength = np.zeros(0)
         if alpha is not None and strength is not None:
-            return Selection(alpha, strength, np.array([alpha]), strength[None, :], nothing)
+            return Selection(alpha, strength, np.array([alpha]), strength[None, :], nothing, nothing)
         if len(target.y) < 2:  # nothing can be held out: the sources' mean as it stands
             mean = np.full(target.n_sources, 1.0 / max(target.n_sources, 1)) if strength is None else strength
             alpha = np.inf if alpha is None else alpha
-            return Selection(alpha, mean, np.array([alpha]), mean[None, :], nothing)
+            return Selection(alpha, mean, np.array([alpha]), mean[None, :], nothing, nothing)
         folds = deal_folds(self.cv, target, self.random_state)
         design = fold_design(target, folds, fit_intercept=self.fit_intercept)
         if alpha is None:
@@ -133,7 +133,7 @@ class PriorRegressor(LinearRegressorModel, _Prior):
         ``sklearn.frozen.FrozenEstimator`` so that it survives ``clone``; one task of a multi-task model by
         :func:`source_task`. Columns are matched by name where both sides have names. None: no prior, ridge regression.
     alpha : "auto" or float, default="auto"
-        Penalty. "auto" chooses it by cross-validation from infinity (only the intercept is learnt) down six decades.
+        Penalty. "auto" chooses it by cross-validation from infinity (only the intercept is learnt) down five decades.
         At strength 0 it equals ``Ridge(alpha=n * alpha)``.
     strength : "auto", float or array-like of shape (n_sources,), default="auto"
         How much of the source the penalty pulls toward, from 0 to 1. A float with several sources is divided among
@@ -141,8 +141,8 @@ class PriorRegressor(LinearRegressorModel, _Prior):
     loss : "squared", default="squared"
         (y - z)^2 / 2.
     cv : int, splitter or list of (train, test) positions, optional
-        Folds of the target's rows; None is 5.
-    n_alphas : int, default=20
+        Folds of the target's rows; None is 5, dealt three times where there are fewer than 200 rows.
+    n_alphas : int, default=15
         Length of the path, infinity included.
     fit_intercept : bool, default=True
         Learn an intercept, unpenalised.
@@ -166,7 +166,8 @@ class PriorRegressor(LinearRegressorModel, _Prior):
     strength_ : ndarray of shape (n_sources,)
         One for each source; 0: it did not help.
     path_ : dict of ndarray, or None if nothing was chosen
-        ``alpha`` (A,), ``strength`` (G, n_sources), ``loss`` (A, G): mean held-out loss of every point tried.
+        ``alpha`` (A,), ``strength`` (G, n_sources), ``loss`` and ``error`` (A, G): mean held-out loss of every point
+        tried, and its standard error over the folds.
     gap_ : float
         (primal - dual) / primal at the null model.
     n_iter_ : int
@@ -183,11 +184,11 @@ class PriorRegressor(LinearRegressorModel, _Prior):
 
     Notes
     -----
-    Strengths are found greedily, as in ensemble selection [2]_: the centre :math:`\sum_k a_k w_k` starts at zero and
-    moves by a quarter, a half, three quarters or the whole way toward one source, or back toward zero, whichever lowers
-    the held-out loss most along the whole path of alphas, until no move does (a second one must gain 1 %). So
-    :math:`\sum_k a_k \le 1`, the cost grows with the number of sources and not with its power, and a source that does
-    not help keeps strength 0. Stacking the sources' predictions by non-negative least squares inside the folds was the
+    A point is judged by its mean held-out loss plus half a standard error over the folds: of two that are about equal
+    the steadier is taken. Strengths are found greedily, as in ensemble selection [2]_: all start at 0; a move sets one of them to 0, 1/4, 1/2,
+    3/4 or 1 and scales the others down where their sum would exceed 1; the move that lowers the held-out loss most, along
+    the whole path of alphas, is made until none gains 1 %. So the cost grows with the number of sources and not with
+    its power, and a source that does not help keeps strength 0. Stacking the sources' predictions by non-negative least squares inside the folds was the
     other candidate: it judges the sources as they stand, before the penalty has corrected them.
 
     Cost: one eigenproblem of size min(n, d) a fold; after that a point of the path costs O(n min(n, d)).
@@ -227,7 +228,7 @@ class PriorRegressor(LinearRegressorModel, _Prior):
         strength: Any = "auto",
         loss: Literal["squared"] = "squared",
         cv: Any = None,
-        n_alphas: int = 20,
+        n_alphas: int = 15,
         fit_intercept: bool = True,
         standardize: bool = True,
         tol: float = 1e-6,
@@ -329,7 +330,7 @@ class PriorClassifier(LinearClassifierModel, _Prior):
         strength: Any = "auto",
         loss: Literal["logistic"] = "logistic",
         cv: Any = None,
-        n_alphas: int = 20,
+        n_alphas: int = 15,
         fit_intercept: bool = True,
         standardize: bool = True,
         tol: float = 1e-6,

@@ -11,25 +11,28 @@ from numpy.typing import NDArray
 
 from crosstask.transfer._unwrap import Floats
 
-STEPS = np.array([0.25, 0.5, 0.75, 1.0])
-"""How far a move goes from the present centre toward one source, or toward none."""
+GRID = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
+"""Strengths that one source may be set to in a move."""
 LEAST_GAIN = 0.01
-"""A second and later move must lower the held-out loss by this share, or it is taken for noise."""
+"""A move must lower the judged loss by this share, or it is taken for noise."""
+CAUTION = 0.5
+"""Standard errors of the folds that are added to a loss before it is judged: of equal points the steadier wins."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The chosen point and every point that was tried: losses (A, G) at alphas (A,) and strengths (G, S)."""
+    """The chosen point and every point that was tried: losses and their errors (A, G) at alphas (A,), strengths (G, S)."""
 
     alpha: float
     strength: Floats
     alphas: Floats
     strengths: Floats
     losses: Floats
+    errors: Floats
 
     def path(self) -> dict[str, Any]:
         """Plain arrays for ``path_``."""
-        return {"alpha": self.alphas, "strength": self.strengths, "loss": self.losses}
+        return {"alpha": self.alphas, "strength": self.strengths, "loss": self.losses, "error": self.errors}
 
 
 def select(
@@ -37,9 +40,10 @@ def select(
 ) -> Selection:
     """Search the strengths greedily; every candidate is judged along the whole path of alphas.
 
-    The centre is a point of the simplex spanned by the sources and zero. It starts at zero, "target only", and
-    moves by a quarter, a half, three quarters or the whole way toward one source or back toward zero, whichever
-    lowers the held-out loss most, until no move does. For one source the first move tries the whole grid.
+    The strengths start at zero, "target only". A move sets one of them to another value of the grid, and scales the
+    others down where the sum would exceed 1; the first round tries equal strengths of all sources too, for the mean of
+    many can help where none alone does. The move that lowers the held-out loss most is made, until none lowers it by
+    more than noise (:data:`LEAST_GAIN`). For one source that is the whole grid.
 
     Parameters
     ----------
@@ -53,46 +57,73 @@ def select(
         Given strengths: only alpha is chosen.
     """
     strengths = np.zeros((1, n_sources)) if fixed is None else fixed[None, :]
-    losses = evaluate(alphas, strengths).mean(axis=0)
+    losses = evaluate(alphas, strengths)
     best = _least(losses)
-    if fixed is None:
-        for moves in range(2 * n_sources):
-            tried = _moves(strengths[best[1]], strengths)
-            if not len(tried):
-                break
-            losses = np.hstack([losses, evaluate(alphas, tried).mean(axis=0)])
-            strengths = np.vstack([strengths, tried])
-            reached, before = _least(losses), losses[best]
-            if losses[reached] >= before * (1.0 - (LEAST_GAIN if moves else 0.0)):
-                break
-            best = reached
-    return Selection(float(alphas[best[0]]), strengths[best[1]], alphas, strengths, losses)
+    equal = GRID[:, None] * np.full(n_sources, 1.0 / max(n_sources, 1))
+    for round_ in range(3 * n_sources if fixed is None else 0):
+        moved = _moves(strengths[best[1]])
+        tried = _new(moved if round_ else np.vstack([moved, equal]), strengths)
+        if not len(tried):
+            break
+        losses = np.concatenate([losses, evaluate(alphas, tried)], axis=2)
+        strengths = np.vstack([strengths, tried])
+        reached = _least(losses)
+        judged = _judged(losses)
+        if judged[reached] > judged[best] * (1.0 - LEAST_GAIN):
+            break
+        best = reached
+    mean, error = _mean_and_error(losses)
+    return Selection(float(alphas[best[0]]), strengths[best[1]], alphas, strengths, mean, error)
 
 
-def _moves(centre: Floats, known: Floats) -> Floats:
-    """New centres one move away that were not tried before."""
-    corners = np.vstack([np.eye(len(centre)), np.zeros(len(centre))])
-    moved = ((1.0 - STEPS)[:, None, None] * centre + STEPS[:, None, None] * corners).reshape(-1, len(centre))
-    moved = np.unique(np.round(moved, 12), axis=0)
-    seen = np.min(np.max(np.abs(moved[:, None, :] - known), axis=2), axis=1) < 1e-9
-    return moved[~seen]
+def _mean_and_error(losses: Floats) -> tuple[Floats, Floats]:
+    """Mean over the folds, and its standard error as if the folds were independent (0 for one fold)."""
+    mean = losses.mean(axis=0)
+    if len(losses) == 1:
+        return mean, np.zeros_like(mean)
+    tried = np.isfinite(mean)
+    deviation = np.where(tried, losses, 0.0) - np.where(tried, mean, 0.0)
+    return mean, np.sqrt(np.sum(deviation**2, axis=0) / (len(losses) - 1) / len(losses))
+
+
+def _moves(centre: Floats) -> Floats:
+    """Strengths one move away."""
+    moved = np.tile(centre, (len(centre), len(GRID), 1))
+    for k, of_source in enumerate(moved):
+        others = centre.sum() - centre[k]
+        of_source *= np.minimum(1.0, (1.0 - GRID) / max(others, 1e-300))[:, None]
+        of_source[:, k] = GRID
+    return moved.reshape(-1, len(centre))
+
+
+def _new(tried: Floats, known: Floats) -> Floats:
+    """Rows that are not among the known ones, each once."""
+    tried = np.unique(np.round(tried, 12), axis=0)
+    seen = np.min(np.max(np.abs(tried[:, None, :] - known), axis=2), axis=1) < 1e-9
+    return tried[~seen]
+
+
+def _judged(losses: Floats) -> Floats:
+    mean, error = _mean_and_error(losses)
+    return mean + CAUTION * error
 
 
 def _least(losses: Floats) -> tuple[int, int]:
-    """Position of the smallest loss; of equal ones the first, which is the most cautious."""
-    a, g = np.unravel_index(int(np.argmin(losses)), losses.shape)
+    """Position (alpha, strength) of the smallest judged loss; of equal ones the first, which is the most cautious."""
+    judged = _judged(losses)
+    a, g = np.unravel_index(int(np.argmin(judged)), judged.shape)
     return int(a), int(g)
 
 
 def alpha_path(largest_curvature: float, n_alphas: int) -> Floats:
-    """Infinity (only the intercept is learnt), then a geometric path over six decades.
+    """Infinity (only the intercept is learnt), then a geometric path over five decades.
 
     At the largest finite alpha the steepest direction is shrunk elevenfold; at the smallest, practically no
     direction that the rows determine is shrunk.
     """
     if n_alphas < 2:
         raise ValueError(f"n_alphas={n_alphas}: give at least 2, infinity and one more.")
-    finite = max(largest_curvature, 1e-12) * np.geomspace(10.0, 1e-5, n_alphas - 1)
+    finite = max(largest_curvature, 1e-12) * np.geomspace(10.0, 1e-4, n_alphas - 1)
     return np.concatenate([[np.inf], finite])
 
 
