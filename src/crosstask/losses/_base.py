@@ -22,6 +22,8 @@ class Loss(BaseEstimator):
     smoothness: ClassVar[float]
     #: Whether the loss is for class positions rather than numbers.
     classifies: ClassVar[bool] = False
+    #: Whether adding one number to all K predictors of a row changes nothing.
+    shift_invariant: ClassVar[bool] = False
 
     def n_outputs(self, n_classes: int | None) -> int:
         """Return K, the number of linear predictors of a row."""

@@ -29,6 +29,7 @@ class Multinomial(Loss):
 
     smoothness: ClassVar[float] = 0.5
     classifies: ClassVar[bool] = True
+    shift_invariant: ClassVar[bool] = True
 
     def n_outputs(self, n_classes: int | None) -> int:
         """Return the number of classes."""

@@ -13,30 +13,125 @@ from crosstask.solvers._state import Options, State, cold_start
 from crosstask.solvers._threads import one_blas_thread
 
 Array = NDArray[np.float64]
-SWEEPS = 10  # between two looks at the gap
+SWEEPS = 5  # between two extrapolations
+PATIENCE = 3  # rounds before Newton's steps, which cost more, take the place of extrapolation
 
 
 def block_descent(problem: Problem, alphas: Array, options: Options, init: State | None) -> Iterator[State]:
     """Yield answers for the squared loss, each certified by its duality gap."""
-    from crosstask.solvers._kernels import group_sweeps
-
     with one_blas_thread():
         held = Moments(problem)
-        G = held.G[:, None, :, None, :]
-        size = block_bound(G)
         V = np.array((init or cold_start(problem)).V)
         for alpha in alphas:
+            descent = GroupDescent(held.G[:, None, :, None, :], float(alpha) * problem.coupling.weight)
             n_iter = 0
             while True:
                 gradient = held.gradient(V)
                 objective, gap = held.certify(V, gradient, float(alpha))
                 if gap <= options.tol or n_iter >= options.max_iter:
                     break
-                sweeps = min(SWEEPS, options.max_iter - n_iter)
-                n_iter += group_sweeps(G, gradient, V, size, alpha * problem.coupling.weight, 0.0, sweeps)
+                descent.round(V, gradient)
+                n_iter += SWEEPS
             yield State(V.copy(), held.intercept, objective, gap, n_iter)
 
 
-def block_bound(G: Array) -> Array:
-    """Return a diagonal (T, K, d) above each feature's own (K, K) block of G (T, K, d, K, d): its absolute row sums."""
-    return np.abs(np.einsum("tkjmj->tkmj", G)).sum(axis=2)
+class GroupDescent:
+    """Descent on q(W) + cut sum_j |W_j| for a quadratic q, with Anderson extrapolation (Bertrand and Massias 2021).
+
+    Where features are nearly dependent that crawls: after a few rounds Newton's steps on the features in use follow.
+
+    Parameters
+    ----------
+    G : ndarray of shape (T, K, d, K, d)
+        Second derivative of q.
+    cut : float
+        Weight of the group norm.
+    """
+
+    def __init__(self, G: Array, cut: float) -> None:
+        T, K, d = G.shape[:3]
+        self.G = np.ascontiguousarray(G)
+        self.square = self.G.reshape(T, K * d, K * d)
+        # Above each feature's own (K, K) block stands the diagonal of its absolute row sums.
+        self.size = np.abs(np.einsum("tkjmj->tkmj", self.G)).sum(axis=2)
+        self.cut = cut
+        self.rounds = 0
+
+    def round(self, W: Array, gradient: Array) -> float:
+        """Sweep a few times, extrapolate where that helps, all in place; return how far the objective fell."""
+        from crosstask.solvers._kernels import group_sweep
+
+        start, slope = W.copy(), gradient.copy()
+        seen = np.empty((SWEEPS + 1, W.size))
+        seen[0] = W.reshape(-1)
+        for sweep in range(SWEEPS):
+            group_sweep(self.G, gradient, W, self.size, self.cut)
+            seen[sweep + 1] = W.reshape(-1)
+        self.rounds += 1
+        if self.rounds <= PATIENCE:
+            self._extrapolate(W, gradient, seen)
+        else:
+            self._newton(W, gradient)
+        return self.fall(start, slope, W, gradient)
+
+    def fall(self, start: Array, slope: Array, W: Array, gradient: Array) -> float:
+        """Return how far the objective fell from ``start``, whose gradient is ``slope``, to W."""
+        smooth = 0.5 * float(np.vdot(slope + gradient, start - W))
+        return smooth + self.cut * (_total_length(start) - _total_length(W))
+
+    def _extrapolate(self, W: Array, gradient: Array, seen: Array) -> None:
+        steps = np.diff(seen, axis=0)
+        products = steps @ steps.T
+        size = float(np.trace(products))
+        if size == 0.0:
+            return
+        mix = np.linalg.solve(products + 1e-14 * size * np.eye(SWEEPS), np.ones(SWEEPS))
+        ahead = (mix / mix.sum() @ seen[1:]).reshape(W.shape)
+        self._accept(W, gradient, ahead - W)
+
+    def _accept(self, W: Array, gradient: Array, delta: Array) -> bool:
+        """Take a step where the objective falls."""
+        moved = (self.square @ delta.reshape(len(W), -1, 1)).reshape(W.shape)
+        if not self.fall(W, gradient, W + delta, gradient + moved) > 0.0:
+            return False
+        np.add(W, delta, out=W)
+        np.add(gradient, moved, out=gradient)
+        return True
+
+    def _newton(self, W: Array, gradient: Array) -> None:
+        """Take Newton's step on the features in use, damped until the objective falls.
+
+        There the norm is smooth with second derivative cut (I - w w' / |w|^2) / |w| for each feature: a diagonal less
+        one rank-one term a feature, so the tasks are solved apart and joined by one system of the number of features.
+        """
+        length = _lengths(W)
+        used = np.flatnonzero(length > 0)
+        if not len(used):
+            return
+        T, K, A = len(W), W.shape[1], len(used)
+        w, size = W[:, :, used], length[used]
+        G = self.G[:, :, used][..., used].reshape(T, K * A, K * A)
+        right = -(gradient[:, :, used] + self.cut * w / size).reshape(T, K * A, 1)
+        bends = np.zeros((T, K, A, A))
+        bends[:, :, np.arange(A), np.arange(A)] = np.sqrt(self.cut / size**3) * w
+        U = bends.reshape(T, K * A, A)
+        solved = np.linalg.solve(G + np.diag(np.tile(self.cut / size, K)), np.concatenate([right, U], axis=2))
+        own, bent = solved[..., 0], solved[..., 1:]
+        values, vectors = np.linalg.eigh(np.eye(A) - np.einsum("tij,tik->jk", U, bent))
+        along = vectors.T @ np.einsum("tij,ti->j", U, own)
+        delta = np.zeros_like(W)
+        for damping in (1e-10, 1e-4, 1e-3, 1e-2, 1e-1, 1.0):  # near-equal columns trade slopes almost freely
+            step = own + bent @ (vectors @ (along / (np.maximum(values, 0.0) + damping)))
+            delta[:, :, used] = step.reshape(T, K, A)
+            turned = np.einsum("tkj,tkj->j", W, W + delta) < 0.0  # such a feature is on its way out
+            if self._accept(W, gradient, np.where(turned, -W, delta)):
+                return
+
+
+def _lengths(W: Array) -> Array:
+    flat = W.reshape(-1, W.shape[-1])
+    return np.sqrt(np.einsum("ij,ij->j", flat, flat))
+
+
+def _total_length(W: Array) -> float:
+    return float(_lengths(W).sum())

@@ -39,24 +39,10 @@ def group_length(a: Array, c: Array, cut: float) -> float:
 
 
 @njit(cache=True)
-def read_group(gradient: Array, W: Array, size: Array, j: int, a: Array, c: Array) -> bool:
-    """Write feature j's own problem into a and c; return whether the feature is in use."""
-    T, K, _ = W.shape
-    used = False
-    for t in range(T):
-        for k in range(K):
-            q = t * K + k
-            a[q] = size[t, k, j]
-            c[q] = a[q] * W[t, k, j] - gradient[t, k, j]
-            used = used or W[t, k, j] != 0.0
-    return used
-
-
-@njit(cache=True)
-def move_group(G: Array, gradient: Array, W: Array, j: int, a: Array, c: Array, cut: float, length: float) -> float:
-    """Give feature j its new slopes, keep the gradient up to date, and return how far it moved."""
+def move_group(G: Array, gradient: Array, W: Array, j: int, a: Array, c: Array, cut: float) -> None:
+    """Give feature j its best slopes by its own problem (a, c), and keep the gradient up to date."""
     T, K, d = W.shape
-    moved = 0.0
+    length = group_length(a, c, cut)
     for t in range(T):
         for k in range(K):
             q = t * K + k
@@ -64,53 +50,35 @@ def move_group(G: Array, gradient: Array, W: Array, j: int, a: Array, c: Array, 
             change = new - W[t, k, j]
             if change == 0.0:
                 continue
-            moved += a[q] * change * change
             W[t, k, j] = new
             for m in range(K):
                 for i in range(d):
                     gradient[t, m, i] += G[t, k, j, m, i] * change
-    return moved
 
 
 @njit(cache=True)
-def group_sweeps(G: Array, gradient: Array, W: Array, size: Array, cut: float, enough: float, max_sweeps: int) -> int:
-    """Minimise a quadratic plus ``cut`` times the group norm of the features, one feature of all tasks at a time.
+def group_sweep(G: Array, gradient: Array, W: Array, size: Array, cut: float) -> None:
+    """Go once over the features of a quadratic plus ``cut`` times their group norm, in place.
 
     Parameters
     ----------
     G : ndarray of shape (T, K, d, K, d)
         Second derivative of each task.
     gradient : ndarray of shape (T, K, d)
-        Gradient at W; kept up to date in place.
+        Gradient at W; kept up to date.
     W : ndarray of shape (T, K, d)
-        Start; becomes the answer in place.
+        Slopes.
     size : ndarray of shape (T, K, d)
         Diagonal that bounds each feature's own block of G from above, exact for K = 1.
     cut : float
         alpha times the coupling's weight.
-    enough : float
-        Stop when no feature moves by more than this squared length, in the metric of ``size``.
-    max_sweeps : int
-        Most sweeps.
-
-    Returns
-    -------
-    int
-        Number of sweeps; after a sweep over all features only those in use are swept until they settle.
     """
     T, K, d = W.shape
     a, c = np.empty(T * K), np.empty(T * K)
-    everything = True
-    for sweep in range(max_sweeps):
-        largest = 0.0
-        for j in range(d):
-            used = read_group(gradient, W, size, j, a, c)
-            if not (used or everything):
-                continue
-            length = group_length(a, c, cut)
-            if used or length > 0.0:
-                largest = max(largest, move_group(G, gradient, W, j, a, c, cut, length))
-        if largest <= enough and everything:
-            return sweep + 1
-        everything = largest <= enough
-    return max_sweeps
+    for j in range(d):
+        for t in range(T):
+            for k in range(K):
+                q = t * K + k
+                a[q] = size[t, k, j]
+                c[q] = a[q] * W[t, k, j] - gradient[t, k, j]
+        move_group(G, gradient, W, j, a, c, cut)

@@ -23,6 +23,7 @@ from crosstask.tasks import TaskData
 
 Array = NDArray[np.float64]
 LARGEST_MOMENTS = 20_000_000  # numbers in the second moments of all tasks
+SMALL_MOMENTS = LARGEST_MOMENTS // 10  # the same, where products with the rows cost less
 WIDEST_NEWTON = 600  # unknowns of a task for which a system is solved at each step
 
 _ALGORITHMS: dict[tuple[type[Loss], type[Coupling]], Algorithm] = {
@@ -177,7 +178,7 @@ def _algorithm(problem: Problem) -> Algorithm:
         width = problem.n_outputs * (problem.data.X.shape[0] if turns else d)
         return found if T * width**2 <= LARGEST_MOMENTS and width <= WIDEST_NEWTON else rows
     if found in (moments, block_descent):
-        return found if T * d * d <= LARGEST_MOMENTS and T * d <= 4 * n else rows
+        return found if T * d * d <= (LARGEST_MOMENTS if T * d <= 4 * n else SMALL_MOMENTS) else rows
     return found
 
 

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import optimize, sparse
+from tests.solvers.zoo import related
+
+from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Pooled
+from crosstask.losses import Logistic, Loss, Multinomial, Squared, as_loss
+from crosstask.solvers import Problem, alpha_grid, solve
+from crosstask.solvers import _path as path_module
+from crosstask.solvers._accelerated import largest_eigenvalue
+from crosstask.solvers._block_descent import block_descent
+from crosstask.solvers._certificate import certify
+from crosstask.solvers._moments import moments
+from crosstask.solvers._newton import newton
+from crosstask.solvers._proximal_gradient import proximal_gradient
+from crosstask.solvers._state import Options
+from crosstask.tasks import TaskData
+
+TIGHT = Options(1e-9, 50_000)
+
+
+class RowNorm(Coupling):
+    """A third party's coupling: sum_t |w_t|, with nothing but what the base class asks for."""
+
+    is_norm = True
+
+    def value(self, V):
+        return self.weight * float(np.linalg.norm(V.reshape(len(V), -1), axis=1).sum())
+
+    def prox(self, V, step):
+        length = np.linalg.norm(V.reshape(len(V), -1), axis=1)
+        kept = np.maximum(1 - self.weight * np.max(step) / np.where(length > 0, length, 1), 0)
+        return V * kept.reshape(-1, *[1] * (V.ndim - 1))
+
+    def dual_norm(self, G):
+        return float(np.linalg.norm(G.reshape(len(G), -1), axis=1).max()) / self.weight
+
+    def alpha_range(self, problem):
+        largest = self.dual_norm(problem.null_gradient())
+        return largest, 1e-3 * largest
+
+
+class Huber(Loss):
+    """A third party's loss, quadratic up to 1 and linear beyond."""
+
+    smoothness = 1.0
+
+    def value(self, y, z, sample_weight):
+        r = np.abs(z - y)
+        return float(sample_weight @ np.where(r < 1, 0.5 * r * r, r - 0.5))
+
+    def gradient(self, y, z, sample_weight):
+        return sample_weight * np.clip(z - y, -1, 1)
+
+    def curvature(self, y, z, sample_weight):
+        return sample_weight * (np.abs(z - y) < 1)
+
+    def conjugate(self, y, u, sample_weight):
+        return float(sample_weight @ (0.5 * u * u + u * y)) if (np.abs(u) <= 1 + 1e-12).all() else np.inf
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic", "multinomial"])
+def test_a_third_partys_coupling_works_with_every_loss(loss):
+    problem = Problem(related(loss), as_loss(loss), RowNorm(0.7))
+    grid = alpha_grid(problem, 6)
+    assert_allclose(solve(problem, 1.001 * grid[0]).coef, 0.0)
+    answer = solve(problem, grid[3], tol=1e-7)
+    assert answer.converged
+    rng = np.random.default_rng(0)
+    for _ in range(50):  # no step in any direction falls further than the gap allows
+        nudge = 1e-3 * rng.normal(size=answer.coef.shape)
+        z = problem.data.decision(answer.coef + nudge, answer.intercept)
+        moved = problem.value(z) + grid[3] * problem.coupling.value(answer.coef + nudge)
+        assert moved >= answer.objective - 1e-7 * problem.null_objective
+
+
+@pytest.mark.parametrize("coupling", [Independent(), Pooled(), MeanTied(0.2), FeatureNorm()], ids=str)
+def test_a_third_partys_loss_works_with_every_coupling(coupling):
+    problem = Problem(related(), Huber(), coupling)
+    answer = solve(problem, 0.02, tol=1e-7)
+    assert answer.solver == "proximal_gradient"
+    assert answer.gap <= 1e-7
+
+
+def test_block_descent_is_accelerated_gradient_on_moments():
+    problem = Problem(related(T=5, d=6, n=80), Squared(), FeatureNorm())
+    alphas = alpha_grid(problem, 6)
+    for one, two in zip(
+        block_descent(problem, alphas, TIGHT, None), moments(problem, alphas, TIGHT, None), strict=True
+    ):
+        assert_allclose(one.V, two.V, atol=1e-4)
+        assert max(one.gap, two.gap) <= 1e-9
+
+
+@pytest.mark.parametrize(
+    ("loss", "coupling"),
+    [
+        (Logistic(), FeatureNorm()),
+        (Multinomial(), FeatureNorm()),
+        (Multinomial(), MeanTied(0.2)),
+        (Squared(), MeanTied(0.2)),
+        (Squared(), Pooled()),
+    ],
+    ids=str,
+)
+def test_newton_is_proximal_gradient(loss, coupling):
+    name = {Logistic: "logistic", Multinomial: "multinomial", Squared: "squared"}[type(loss)]
+    problem = Problem(related(name), loss, coupling)
+    alphas = alpha_grid(problem, 6)[2:5]
+    for one, two in zip(
+        newton(problem, alphas, TIGHT, None), proximal_gradient(problem, alphas, TIGHT, None), strict=True
+    ):
+        assert max(one.gap, two.gap) <= 1e-9
+        assert_allclose(one.V, two.V, atol=1e-3)
+        assert one.n_iter < 40
+
+
+@pytest.mark.parametrize("coupling", [Independent(), Pooled(), MeanTied(), FeatureNorm()], ids=str)
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_wide_sparse_rows_and_the_routes_that_avoid_squares(coupling, loss, monkeypatch):
+    """More columns than rows: answers in the span of the rows, and on the rows, are those of plain arrays."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(24, 40)) * (rng.random((24, 40)) < 0.4)
+    y, task = rng.normal(size=24), np.arange(24) % 3
+    if loss == "logistic":
+        y = (y > 0).astype(float)
+        coupling = MeanTied(0.1) if isinstance(coupling, MeanTied) else coupling
+    k = 2 if loss == "logistic" else None
+    dense, csr = (TaskData.from_arrays(m, y, task, n_classes=k) for m in (X, sparse.csr_matrix(X)))
+    alpha = 0.02
+    one, two = (solve(Problem(d, as_loss(loss), coupling), alpha, tol=1e-9) for d in (dense, csr))
+    assert_allclose(one.coef, two.coef, atol=1e-4)
+    monkeypatch.setattr(path_module, "LARGEST_MOMENTS", 0)
+    monkeypatch.setattr(path_module, "SMALL_MOMENTS", 0)
+    rows = solve(Problem(csr, as_loss(loss), coupling), alpha, tol=1e-7, max_iter=20_000)
+    assert rows.solver == "proximal_gradient"
+    assert rows.objective == pytest.approx(one.objective, abs=1e-6)
+
+
+def test_group_length_solves_its_equation():
+    from crosstask.solvers._kernels import group_length
+
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        a, c = np.exp(3 * rng.normal(size=6)), rng.normal(size=6)
+        cut = float(rng.uniform(0.0, 1.2) * np.linalg.norm(c))
+        length = group_length(a, c, cut)
+        if cut >= np.linalg.norm(c):
+            assert length == 0.0
+            continue
+        root = optimize.brentq(lambda v, a=a, c=c, cut=cut: np.linalg.norm(c / (a * v + cut)) - 1, 0, 1e6, xtol=1e-14)
+        assert length == pytest.approx(root, rel=1e-8)
+    assert group_length(np.zeros(2), np.zeros(2), 0.1) == 0.0
+
+
+def test_largest_eigenvalue_by_power_iteration_is_above_and_near():
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(2, 200, 160))
+    G = root @ root.transpose(0, 2, 1)
+    exact = np.linalg.eigvalsh(G).max()
+    assert exact <= largest_eigenvalue(G) <= 1.1 * exact
+
+
+def test_the_gap_is_an_upper_bound_everywhere():
+    """Not only at the answer: at any point, for any pair with nothing left free, gap >= distance to the optimum."""
+    rng = np.random.default_rng(0)
+    for loss in ("squared", "logistic", "multinomial"):
+        for coupling in (Independent(), Pooled(), MeanTied(0.3), FeatureNorm()):
+            problem = Problem(related(loss), as_loss(loss), coupling, fit_intercept=False)
+            best = solve(problem, 0.05, tol=1e-9).objective
+            for _ in range(5):
+                V = rng.normal(size=(3, problem.n_outputs, 4))
+                V = np.repeat(V[:1], 3, axis=0) if isinstance(coupling, Pooled) else V
+                b = np.zeros((3, problem.n_outputs))
+                at = certify(problem, V, b, problem.decision(V, b), 0.05)
+                assert at.gap * problem.null_objective >= at.objective - best - 1e-9
+
+
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+def test_a_free_centre_is_not_taken_for_found_at_the_start(loss):
+    """With a huge alpha the penalty hides the centre's gradient; the answer must still be the pooled one."""
+    data = related(loss)
+    tied = solve(Problem(data, as_loss(loss), MeanTied()), 1e8)
+    pooled = solve(Problem(data, as_loss(loss), Pooled()), 1e-8, tol=1e-9)
+    assert_allclose(tied.coef, pooled.coef, atol=2e-3)
