@@ -37,7 +37,7 @@ class Level:
     kappa: float
 
 
-LEVELS = (Level(1.5, 0.0, 1.5), Level(10.0, 10.0, 0.25), Level(40.0, 80.0, 0.0), Level(160.0, 400.0, 0.0))
+LEVELS = (Level(1.5, 0.0, 1.0), Level(10.0, 10.0, 0.25), Level(40.0, 80.0, 0.0), Level(160.0, 400.0, 0.0))
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,12 @@ class Gains:
 def posterior(log_likelihood: Array, known: NDArray[np.bool_]) -> Array:
     """Return the probability of each level for each task, the shares of the levels learnt from the other tasks.
 
-    Before any task is seen, the levels count as one task each, and the level "apart" as 20 / n_tasks tasks (between
-    .5 and 8): few tasks are no proof that the next one is like them.
+    Before any task is seen, the levels count as one task each, and the level "apart" as 200 / n_tasks^2 tasks
+    (between .5 and 16): few tasks are no proof that the next one is like them.
     """
     likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
     prior = np.ones(likelihood.shape[1])
-    prior[0] = np.clip(20.0 / max(int(known.sum()), 1), 0.5, 8.0)
+    prior[0] = np.clip(200.0 / max(int(known.sum()), 1) ** 2, 0.5, 16.0)
     share = prior / prior.sum()
     belief = np.zeros_like(likelihood)
     for _ in range(100):

@@ -1,0 +1,150 @@
+"""The guard on simulated and on real tasks: python benchmarks/guard.py [--part simulated|real] [--replications 50].
+
+Prints the tables of docs/guard.md. The real tables are read from the folder that CROSSTASK_DATA names
+(default ../shared/data).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import sklearn
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.guard_simulation import NAMES, Cell, simulate
+
+from crosstask.guard._evidence import Evidence
+from crosstask.guard._losses import SquaredMixture
+from crosstask.guard._rules import guard_weights
+
+Array = NDArray[np.float64]
+RELATEDNESS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
+MODES = ("balanced", "cautious", "bold")
+
+
+def cell_weights(cell: Cell, mode: str) -> Array:
+    """Weights that the rule gives in each replication, (n_replications, n_tasks, n_candidates)."""
+    n_replications, n_tasks, n_rows, n_candidates = cell.residuals.shape
+    weights = np.empty((n_replications, n_tasks, n_candidates))
+    codes = np.repeat(np.arange(n_tasks, dtype=np.intp), n_rows)
+    ones = np.ones(len(codes))
+    fold = np.tile(cell.fold, n_tasks)
+    for r in range(n_replications):
+        y = cell.centred[r].reshape(-1, 1)
+        predictions = y[:, :, None] - cell.residuals[r].reshape(-1, n_candidates, 1)
+        evidence = Evidence(predictions, y, codes, ones, fold, n_tasks, SquaredMixture())
+        weights[r] = guard_weights(evidence, mode).task
+    return weights
+
+
+def change(cell: Cell, weights: Array) -> Array:
+    """Relative change of the expected squared error against the own model, (n_replications, n_tasks)."""
+    own = cell.risk(np.broadcast_to(np.eye(len(NAMES))[0], weights.shape))
+    return cell.risk(weights) / own - 1.0
+
+
+def upper(values: Array) -> float:
+    """Upper end of a 95 % interval of the mean over replications, in per cent."""
+    return 100 * float(values.mean() + 1.96 * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def summarise(cell: Cell, mode: str) -> dict[str, float]:
+    """Mean change, its upper end, that of the flipped tasks, and the best unguarded candidate, in per cent."""
+    found = change(cell, cell_weights(cell, mode))
+    shape = (*found.shape, len(NAMES))
+    alone = [change(cell, np.broadcast_to(np.eye(len(NAMES))[c], shape)).mean() for c in range(len(NAMES))]
+    flipped = found[:, cell.flipped].mean(axis=1) if cell.flipped.any() else np.zeros(len(found))
+    return {
+        "mean": 100 * float(found.mean()),
+        "upper": upper(found.mean(axis=1)),
+        "flipped": 100 * float(flipped.mean()),
+        "flipped upper": upper(flipped),
+        "best": 100 * float(min(alone)),
+    }
+
+
+def simulated(n_replications: int, seed: int, sizes: tuple[int, ...] = (20, 40, 100, 300)) -> None:
+    for n_tasks, n_flipped in ((10, 2), (4, 1)):
+        print(f"\n{n_tasks} tasks, {n_replications} replications, seed {seed}: change of the squared error, per cent")
+        print(
+            "| mode | rows | mean of cells | worst cell (upper) | flipped, worst (upper) | identical | share of best |"
+        )
+        print("|---|---|---|---|---|---|---|")
+        for n_rows in sizes:
+            cells = {
+                (r, k): simulate(n_rows, r, k, n_tasks=n_tasks, n_replications=n_replications, seed=seed)
+                for r in RELATEDNESS
+                for k in (0, n_flipped)
+            }
+            for mode in MODES:
+                found = {key: summarise(cell, mode) for key, cell in cells.items()}
+                mean = np.mean([f["mean"] for f in found.values()])
+                worst = max(found.values(), key=lambda f: f["upper"])
+                flipped = max((f for key, f in found.items() if key[1]), key=lambda f: f["flipped upper"])
+                same = found[1.0, 0]
+                print(
+                    f"| {mode} | {n_rows} | {mean:+.1f} | {worst['mean']:+.1f} ({worst['upper']:+.1f}) | "
+                    f"{flipped['flipped']:+.1f} ({flipped['flipped upper']:+.1f}) | {same['mean']:+.1f} | "
+                    f"{100 * same['mean'] / same['best']:.0f} % |",
+                    flush=True,
+                )
+
+
+def data_folder() -> Path:
+    """Return the folder of the real tables, or say plainly that it is missing."""
+    folder = Path(os.environ.get("CROSSTASK_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not (folder / "school.npz").exists():
+        raise SystemExit(f"{folder} holds no school.npz: set CROSSTASK_DATA to the folder of the benchmark tables.")
+    return folder
+
+
+def real(seeds: int) -> None:
+    from benchmarks.guard_real import SIZES, load_tables, run_table
+
+    print(f"\nreal tables, {seeds} seeds: mean loss behind the best single candidate, per cent")
+    print("| table | rows | best candidate | balanced | cautious | bold | own |")
+    print("|---|---|---|---|---|---|---|")
+    behind: dict[str, list[float]] = {name: [] for name in (*MODES, "own")}
+    for table in load_tables(data_folder()):
+        for n_rows in SIZES:
+            result = run_table(table, n_rows, seeds)
+            if not result["rules"]:
+                print(f"| {table.name} | {n_rows} | too few tasks of that size | | | | |")
+                continue
+            best = min(result["candidates"], key=lambda name: result["candidates"][name])
+            floor = result["candidates"][best]
+            gaps = {name: 100 * (result["rules"][name] / floor - 1) for name in MODES}
+            gaps["own"] = 100 * (result["candidates"]["own"] / floor - 1)
+            for name, gap in gaps.items():
+                behind[name].append(gap)
+            row = " | ".join(f"{gaps[name]:+.1f}" for name in (*MODES, "own"))
+            print(f"| {table.name} | {n_rows} | {best} | {row} |", flush=True)
+    print("| mean | | | " + " | ".join(f"{np.mean(behind[name]):+.1f}" for name in (*MODES, "own")) + " |")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", choices=("simulated", "real", "both"), default="both")
+    parser.add_argument("--replications", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=3, help="draws of the real tables")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    print(f"Python {platform.python_version()}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, ", end="")
+    print(f"{platform.machine()}, {os.cpu_count()} cores")
+    if options.part in ("simulated", "both"):
+        simulated(options.replications, options.seed)
+    if options.part in ("real", "both"):
+        real(options.seeds)
+
+
+if __name__ == "__main__":
+    main()
