@@ -16,7 +16,7 @@ from crosstask.tasks import TaskMixin, TaskRows
 FloatMatrix = NDArray[np.float64]
 
 
-class _Baseline(TaskMixin, BaseEstimator):
+class _Baseline(TaskMixin):
     """Intercepts only: ``coef_`` is zero, so that the linear candidates all look alike."""
 
     def __init__(self, task_column: str | int | None = None, unseen_task: str = "pooled") -> None:
@@ -45,7 +45,7 @@ class _Baseline(TaskMixin, BaseEstimator):
         return np.where((rows.codes < 0)[:, None], self._crowd, self._own[rows.codes])
 
 
-class TaskMeanRegressor(RegressorMixin, _Baseline):
+class TaskMeanRegressor(_Baseline, RegressorMixin, BaseEstimator):
     """Predicts the weighted mean target of the row's task; the mean over all rows for an unseen task.
 
     Examples
@@ -73,7 +73,7 @@ class TaskMeanRegressor(RegressorMixin, _Baseline):
         return rows.restore(self._linear_predictor(rows)[:, 0])
 
 
-class BaseRateClassifier(ClassifierMixin, _Baseline):
+class BaseRateClassifier(_Baseline, ClassifierMixin, BaseEstimator):
     """Predicts the share of each class in the row's task, (k + 1/2) / (n + K/2).
 
     Examples

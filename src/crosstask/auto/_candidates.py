@@ -16,7 +16,7 @@ from crosstask.auto._prepared import Form, Prepared
 from crosstask.couplings import MeanTied
 from crosstask.multitask import IndependentTasks, MultiTaskClassifier, MultiTaskRegressor, PooledTasks
 
-N_ALPHAS = 15  # a path of three to four decades; the guard blends what lies between
+N_ALPHAS, N_ALPHAS_LOGISTIC = 20, 8  # three to four decades; the guard blends what lies between
 FEW_ROWS_FOR_BOOSTING = 500
 FEW_ROWS_A_TASK_FOR_BOOSTING = 30
 MANY_ROWS = 5000
@@ -81,6 +81,7 @@ def _linear(shape: DataShape) -> list[tuple[str, Any]]:
     """
     model: Any = MultiTaskClassifier if shape.classification else MultiTaskRegressor
     mean: Any = BaseRateClassifier() if shape.classification else TaskMeanRegressor()
+    n_alphas = N_ALPHAS_LOGISTIC if shape.classification else N_ALPHAS
     couplings: list[tuple[str, Any]] = [
         ("own", "independent"),
         ("pooled", "pooled"),
@@ -89,7 +90,7 @@ def _linear(shape: DataShape) -> list[tuple[str, Any]]:
         ("feature norm", "feature_norm"),
     ]
     plain = [("base rate" if shape.classification else "task mean", mean)]
-    plain += [(name, model(coupling, n_alphas=N_ALPHAS, unseen_task="pooled")) for name, coupling in couplings]
+    plain += [(name, model(coupling, n_alphas=n_alphas, unseen_task="pooled")) for name, coupling in couplings]
     return [(name, Prepared(estimator, names=shape.names, levels=shape.levels)) for name, estimator in plain]
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
-from sklearn.base import ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from crosstask.auto._flagship import CrossTask
 
 
-class CrossTaskClassifier(ClassifierMixin, CrossTask):
+class CrossTaskClassifier(CrossTask, ClassifierMixin, BaseEstimator):
     r"""Guarded classification over many tasks, untuned, on a raw table: :math:`p_t(x) = \sum_c v_{tc} f_c(x)`.
 
     As :class:`CrossTaskRegressor`, with base rates (k + 1/2) / (n + K/2) in place of means and logistic regressions

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.utils import Tags, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
@@ -29,7 +29,7 @@ from crosstask.tasks import TaskMixin, TaskRows
 FloatMatrix = NDArray[np.float64]
 
 
-class CrossTask(TaskMixin, BaseEstimator):
+class CrossTask(TaskMixin):
     """Base of the flagship estimators; see :class:`CrossTaskRegressor` for the parameters."""
 
     tasks_: NDArray[Any]
@@ -92,6 +92,8 @@ class CrossTask(TaskMixin, BaseEstimator):
         """
         self._check_options()
         rows = self._open_fit(X, y, task, sample_weight)
+        if len(rows.codes) < 2:
+            raise ValueError("n_samples=1: nothing can be held out of 1 sample; pass at least two rows.")
         self._check_classes(rows)
         roles = find_roles(self, rows.door == "column")
         table = roles.feature_table(rows.X)
@@ -155,8 +157,8 @@ class CrossTask(TaskMixin, BaseEstimator):
         Returns
         -------
         DataFrame
-            ``task``, ``feature`` ("intercept" first), ``class`` (three classes or more), ``value``, ``shared`` (what
-            serves an unseen task), ``low`` and ``high`` (value -/+ 1.96 standard errors over ``n_draws`` refits on
+            ``task``, ``feature`` ("intercept" first), ``class`` (three classes or more), ``value``, ``shared`` (the
+            mean over the tasks in the models that share, intercepts free), ``low`` and ``high`` (value -/+ 1.96 standard errors over ``n_draws`` refits on
             randomly reweighted rows; alphas and guard weights held fixed), and for classification ``odds_ratio``,
             exp(value), for one unit of the column.
 

@@ -27,6 +27,8 @@ class LinearModel:
 
     ``coef`` has shape (T, K, d), ``intercept`` (T, K), the crowd's (K, d) and (K,); the standard errors, None where
     no draws were made, those of ``coef`` and ``intercept``; ``scale`` the standard deviations of the columns.
+    What all tasks share (``shared_coef``, ``shared_intercept``) is the mean over the tasks of their coefficients in the
+    models that share, each with an intercept of its own; the crowd, which serves unseen tasks, knows one intercept.
     """
 
     names: list[str]
@@ -38,6 +40,8 @@ class LinearModel:
     intercept_error: Array | None = None
     n_draws: int = 0
     scale: Array | None = None
+    shared_coef: Array | None = None
+    shared_intercept: Array | None = None
 
     def predictor(self, encoded: Array, codes: NDArray[np.intp]) -> Array:
         """Return z of shape (n_rows, K); code -1 is served by the crowd."""
@@ -160,7 +164,9 @@ def coefficient_frame(model: LinearModel, tasks: NDArray[Any], classes: NDArray[
     import pandas as pd
 
     coef = np.concatenate([model.intercept[:, :, None], model.coef], axis=2)
-    shared = np.concatenate([model.crowd_intercept[:, None], model.crowd_coef], axis=1)
+    shared_coef = model.crowd_coef if model.shared_coef is None else model.shared_coef
+    shared_intercept = model.crowd_intercept if model.shared_intercept is None else model.shared_intercept
+    shared = np.concatenate([shared_intercept[:, None], shared_coef], axis=1)
     n_tasks, n_outputs, n_columns = coef.shape
     if model.coef_error is None or model.intercept_error is None:
         half = np.full(coef.shape, np.nan)
@@ -200,11 +206,25 @@ def collapse(
     centred = classes is not None and len(classes) > 2
     coef, intercept = blend(models, weights, centred)
     crowd_coef, crowd_intercept = _crowd(guard, models, encoded, rows.tasks, classes)
+    of_crowd = np.broadcast_to(guard._unseen_weights, weights.shape)
+    shared_coef, shared_intercept = (part.mean(axis=0) for part in blend(models, of_crowd, centred))
     n_draws = int(np.clip(MAX_WORK / encoded.size, MIN_DRAWS, MAX_DRAWS))
     refit = Refit(encoded, rows.y, rows.task, rows.codes, rows.sample_weight, weights, centred)
-    errors = bootstrap_errors(models, refit, n_draws=n_draws, seed=seed, n_jobs=n_jobs, progress=progress)
+    coef_error, intercept_error = bootstrap_errors(
+        models, refit, n_draws=n_draws, seed=seed, n_jobs=n_jobs, progress=progress
+    )
     linear = LinearModel(
-        encoder.names_out_, coef, intercept, crowd_coef, crowd_intercept, *errors, n_draws, encoded.std(axis=0)
+        encoder.names_out_,
+        coef,
+        intercept,
+        crowd_coef,
+        crowd_intercept,
+        coef_error,
+        intercept_error,
+        n_draws,
+        encoded.std(axis=0),
+        shared_coef,
+        shared_intercept,
     )
     return encoder, linear
 

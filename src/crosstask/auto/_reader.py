@@ -75,8 +75,8 @@ class TableReader(BaseEstimator):
         if not self.output_names_:
             left_out = ", ".join(f"{schema['name']!r} ({schema['kind']})" for schema in self.schema_[:8])
             raise ValueError(
-                "X has no column left to learn from (0 feature(s)) while a minimum of 1 is required"
-                + (f": {left_out} tell the rows not apart." if left_out else ": pass at least one feature.")
+                f"X has no column left to learn from: 0 feature(s) (shape=({n_rows(X)}, 0)) while a minimum of 1 is "
+                f"required; {'left out were ' + left_out if left_out else 'pass at least one column'}."
             )
         return self
 

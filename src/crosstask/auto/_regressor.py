@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin
 
 from crosstask.auto._flagship import CrossTask
 
 
-class CrossTaskRegressor(RegressorMixin, CrossTask):
+class CrossTaskRegressor(CrossTask, RegressorMixin, BaseEstimator):
     r"""Guarded regression over many tasks, untuned, on a raw table: :math:`p_t(x) = \sum_c v_{tc} f_c(x)`.
 
     The candidates :math:`f_c` are fitted with rows of all tasks held out in turn; the weights :math:`v_t` of each
