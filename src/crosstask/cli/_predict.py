@@ -36,7 +36,9 @@ def predict_table(model: Path, table: Path, output: Path, *, encoding: str, trus
     frame = read_table(table, text=[column], encoding=encoding)
     X, said = _as_fitted(frame, fitted, table)
     try:
-        predicted = _predictions(fitted, X, frame)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # unseen tasks are said below, and flagged in the rows
+            predicted = _predictions(fitted, X, frame)
     except ValueError as error:
         raise BadInputError(str(error)) from error
     content = _parquet(predicted) if output.suffix.lower() in PARQUET else predicted.to_csv(index=False).encode()
@@ -70,7 +72,7 @@ def _load(model: Path, trusted: list[str]) -> tuple[Any, list[str]]:
 def _as_fitted(frame: pd.DataFrame, fitted: Any, table: Path) -> tuple[pd.DataFrame, list[str]]:
     """Bring the columns into the order of fit, and the task ids into its type."""
     from crosstask.cli._tables import require_column
-    from crosstask.cli._target import task_values
+    from crosstask.cli._target import as_text, task_values
     from crosstask.report._scale import listed
 
     names, column = [str(name) for name in fitted.feature_names_in_], str(fitted.task_column)
@@ -82,7 +84,7 @@ def _as_fitted(frame: pd.DataFrame, fitted: Any, table: Path) -> tuple[pd.DataFr
         raise BadInputError(f"{table} lacks {len(absent)} columns that the model was fitted with: {shown}.")
     numeric = np.asarray(fitted.tasks_).dtype.kind in "iu"
     X = frame[names].assign(**{column: task_values(frame[column], numeric=numeric)})
-    empty = X[column].astype(str).str.strip() == ""
+    empty = as_text(frame[column]) == ""
     if empty.any():
         raise BadInputError(
             f"column {column!r} of {table} has no value in {int(empty.sum())} rows (first in row "

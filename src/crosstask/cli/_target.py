@@ -69,8 +69,13 @@ def make_problem(
 
 def task_values(values: pd.Series[Any], *, numeric: bool) -> pd.Series[Any]:
     """Return task ids as text, or as whole numbers where the model, or the column itself, has numbers."""
-    text = values.astype(str).str.strip()
+    text = as_text(values)
     return text.astype("int64") if numeric and text.str.fullmatch(r"-?\d+").all() else text
+
+
+def as_text(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return ids as stripped text, empty where there is none."""
+    return values.astype("object").where(values.notna(), "").astype(str).str.strip()
 
 
 def _check_columns(frame: pd.DataFrame, path: Path, target: str, task: str, roles: dict[str, str | None]) -> None:
@@ -89,7 +94,7 @@ def _check_columns(frame: pd.DataFrame, path: Path, target: str, task: str, role
 
 def _check_tasks(frame: pd.DataFrame, path: Path, task: str) -> pd.DataFrame:
     values = frame[task]
-    text = values.astype("object").where(values.notna(), "").astype(str).str.strip()
+    text = as_text(values)
     missing = text == ""
     if missing.all():
         raise BadInputError(f"column {task!r} of {path} has no value in any row: it must say which task a row is of.")
