@@ -45,7 +45,13 @@ def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
+def expected_task_failures(estimator: object) -> dict[str, str]:
+    if estimator is not AUTO[2]:
+        return {}
+    return {"check_wide_equals_long": "alpha is chosen on other folds: the wide door holds whole rows out"}
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # scikit-learn's own lbfgs
-@parametrize_with_task_checks([*AUTO, *FIXED, *WRAPPERS])
+@parametrize_with_task_checks([*AUTO, *FIXED, *WRAPPERS], expected_failed_checks=expected_task_failures)
 def test_task_checks(estimator, check):
     check(estimator)

@@ -147,6 +147,12 @@ def test_class_weights_are_sample_weights(binary_rows):
     by_name = MultiTaskClassifier(alpha=0.1, class_weight={"ill": 3.0, "well": 1.0}).fit(X, y, task=task)
     by_row = MultiTaskClassifier(alpha=0.1).fit(X, y, task=task, sample_weight=np.where(y == "ill", 3.0, 1.0))
     assert_allclose(by_name.coef_, by_row.coef_)
+    balanced = MultiTaskClassifier(alpha=0.1, class_weight="balanced").fit(X, y, task=task)
+    half = len(y) / (2.0 * np.array([np.sum(y == "ill"), np.sum(y == "well")]))
+    by_row = MultiTaskClassifier(alpha=0.1).fit(X, y, task=task, sample_weight=half[(y == "well").astype(int)])
+    assert_allclose(balanced.coef_, by_row.coef_)
+    with pytest.raises(ValueError, match="balanced"):
+        MultiTaskClassifier(alpha=0.1, class_weight="even").fit(X, y, task=task)
 
 
 def test_one_class_alone_is_the_smoothed_prior(binary_rows):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight
 
 from crosstask.couplings import Coupling
 from crosstask.losses import Loss, as_loss
@@ -225,6 +225,13 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
                 "use loss='logistic' or 'multinomial', or MultiTaskRegressor."
             )
         if self.class_weight is not None:
-            given = 1.0 if rows.sample_weight is None else rows.sample_weight
-            rows = replace(rows, sample_weight=given * compute_sample_weight(self.class_weight, rows.y))
+            given = np.ones(len(positions)) if rows.sample_weight is None else rows.sample_weight
+            rows = replace(rows, sample_weight=given * self._class_weights(given, positions)[positions])
         return TaskData.from_rows(rows, matrix, positions, n_classes=n_classes), loss
+
+    def _class_weights(self, sample_weight: NDArray[np.float64], positions: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return one weight a class; "balanced" counts rows by their weight, as if they were repeated."""
+        if isinstance(self.class_weight, str) and self.class_weight == "balanced":
+            totals = np.bincount(positions, sample_weight, len(self.classes_))
+            return totals.sum() / (len(self.classes_) * totals)
+        return compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[positions])
