@@ -67,7 +67,7 @@ def _certified(problem: Problem, alphas: Array, slopes: Array, b: Array) -> Iter
 def _independent(problem: Problem, alphas: Array) -> Array:
     U, values, h = task_spectra(problem)
     ridge = alphas[:, None, None] * problem.coupling.weight
-    return np.einsum("tdr,atr->atd", U, _over(h, values + ridge), optimize=True)
+    return _in_features(U, _over(h, values + ridge))
 
 
 def _pooled(problem: Problem, alphas: Array) -> Array:
@@ -103,8 +103,8 @@ def _mean_tied(problem: Problem, alphas: Array) -> Array:
     schur = np.stack([(inside * row) @ inside.T for row in kept])
     schur += coupling.centre_weight * np.eye(span.shape[1])
     w0 = np.linalg.solve(schur, (right @ span)[..., None])[..., 0] @ span.T
-    own = h - values * np.einsum("tdr,ad->atr", U, w0, optimize=True)
-    return w0[:, None] + np.einsum("tdr,atr->atd", U, own * inverse, optimize=True)
+    own = h - values * (w0 @ U).transpose(1, 0, 2)
+    return w0[:, None] + _in_features(U, own * inverse)
 
 
 _SLOPES: dict[type[Coupling], Callable[[Problem, Array], Array]] = {
@@ -150,6 +150,11 @@ def _range_of(G: Array) -> Array:
     """Orthonormal basis of what the rows span; directions that no row has stay out of the centre."""
     values, vectors = np.linalg.eigh(G)
     return vectors[:, values > 1e-13 * len(G) * max(values.max(initial=0.0), 1e-300)]
+
+
+def _in_features(U: Array, parts: Array) -> Array:
+    """U_t parts_at for every alpha and task: (A, T, r) to (A, T, d)."""
+    return (U @ parts.transpose(1, 2, 0)).transpose(2, 0, 1)
 
 
 def _over(numerator: Array, denominator: Array) -> Array:

@@ -132,6 +132,9 @@ def _mean_tied_step(problem: Problem, model: Model, V: Array, alpha: float, gap:
     solved = np.linalg.solve(model.G + ridge * eye, np.concatenate([right[..., None], model.G], axis=2))
     own, shrink = solved[..., 0], solved[..., 1:]
     schur = shrink.sum(axis=0) + coupling.centre_weight * eye
+    if coupling.centre_weight > 1e-8:
+        shared = np.linalg.solve(schur, own.sum(axis=0))
+        return own + shared - shrink @ shared
     values, vectors = np.linalg.eigh(0.5 * (schur + schur.T))
     kept = values > 1e-13 * len(values) * max(values.max(initial=0.0), 1e-300)
     basis = vectors[:, kept]
