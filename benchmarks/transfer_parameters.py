@@ -157,11 +157,9 @@ def table(title: str, draws: Iterator[Draw]) -> None:
         error = gain.std(ddof=1) / np.sqrt(n)
         loss, auc, accuracy, _ = results[:, i].mean(axis=0)
         distance = results[:, i, 3].max()
-        print(
-            f"| {name} | {loss:.3f} | {gain.mean():+.3f} ± {error:.3f} | {auc:.3f} | {accuracy:.3f} | {distance:.0e} |"
-            if 0 < distance < 1e-3
-            else f"| {name} | {loss:.3f} | {gain.mean():+.3f} ± {error:.3f} | {auc:.3f} | {accuracy:.3f} | {distance:.2g} |"
-        )
+        shown = f"{distance:.0e}" if 0 < distance < 1e-3 else f"{distance:.2g}"
+        better = f"{gain.mean():+.3f} ± {error:.3f}"
+        print(f"| {name} | {loss:.3f} | {better} | {auc:.3f} | {accuracy:.3f} | {shown} |")
 
 
 def _one_draw(draw: Draw) -> list[list[float]]:

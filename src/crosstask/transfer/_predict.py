@@ -17,7 +17,9 @@ from crosstask.transfer._target import Target
 from crosstask.transfer._unwrap import Floats
 
 
-class _LinearModel(BaseEstimator):
+class LinearModel(BaseEstimator):
+    """What is linear in its columns."""
+
     coef_: Floats
     intercept_: Any
 
@@ -42,7 +44,7 @@ class _LinearModel(BaseEstimator):
         return tags
 
 
-class LinearRegressorModel(RegressorMixin, _LinearModel):
+class LinearRegressorModel(RegressorMixin, LinearModel):
     """A regressor that is linear in its columns."""
 
     def predict(self, X: Any) -> Floats:
@@ -61,7 +63,7 @@ class LinearRegressorModel(RegressorMixin, _LinearModel):
         return self._linear(X)[:, 0]
 
 
-class LinearClassifierModel(ClassifierMixin, _LinearModel):
+class LinearClassifierModel(ClassifierMixin, LinearModel):
     """A classifier whose log-odds are linear in its columns."""
 
     classes_: NDArray[Any]

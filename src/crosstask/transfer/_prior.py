@@ -2,119 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.exceptions import ConvergenceWarning
 
-from crosstask.transfer._folds import deal_folds
-from crosstask.transfer._path import fold_design
-from crosstask.transfer._predict import LinearClassifierModel, LinearRegressorModel, _LinearModel
-from crosstask.transfer._selection import Selection, alpha_path, given_strength, select
-from crosstask.transfer._solve import fit_prior
-from crosstask.transfer._target import Target, read_target
-from crosstask.transfer._unwrap import Floats
+from crosstask.transfer._predict import LinearClassifierModel, LinearRegressorModel
+from crosstask.transfer._prior_base import PriorBase
 
 
-class _Prior(_LinearModel):
-    """What the regressor and the classifier share."""
-
-    source: Any
-    alpha_: float
-    strength_: Floats
-    path_: dict[str, Floats] | None
-    gap_: float
-    n_iter_: int
-    _losses: tuple[str, ...]
-    _classification: bool
-
-    def __init__(
-        self,
-        source: Any,
-        loss: Any,
-        alpha: Any,
-        strength: Any,
-        cv: Any,
-        n_alphas: int,
-        fit_intercept: bool,
-        standardize: bool,
-        tol: float,
-        max_iter: int,
-        random_state: Any,
-        n_jobs: Any,
-    ) -> None:
-        self.source = source
-        self.loss = loss
-        self.alpha = alpha
-        self.strength = strength
-        self.cv = cv
-        self.n_alphas = n_alphas
-        self.fit_intercept = fit_intercept
-        self.standardize = standardize
-        self.tol = tol
-        self.max_iter = max_iter
-        self.random_state = random_state
-        self.n_jobs = n_jobs
-
-    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
-        if self.loss not in self._losses:
-            raise ValueError(
-                f"loss={self.loss!r} is unknown to {type(self).__name__}: use {' or '.join(self._losses)}."
-            )
-        target = read_target(self, X, y, sample_weight, classification=self._classification)
-        chosen = self._choose(target)
-        self.alpha_, self.strength_ = chosen.alpha, chosen.strength
-        self.path_ = chosen.path() if len(chosen.losses) else None
-        fitted = fit_prior(
-            target,
-            chosen.alpha,
-            chosen.strength,
-            fit_intercept=self.fit_intercept,
-            tol=float(self.tol),
-            max_iter=int(self.max_iter),
-        )
-        self._set_coefficients(target, fitted.coef, fitted.intercept)
-        self.gap_, self.n_iter_ = fitted.gap, fitted.n_iter
-        if not fitted.converged:
-            warnings.warn(
-                f"{type(self).__name__} stopped at max_iter={self.max_iter} with gap_={fitted.gap:.2g} above "
-                f"tol={self.tol}: raise max_iter, or alpha.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
-
-    def _choose(self, target: Target) -> Selection:
-        strength = given_strength(self.strength, target.n_sources)
-        alpha = _given_alpha(self.alpha)
-        nothing = np.empty((0, 0))
-        if target.n_sources == 0:
-            strength = np.zeros(0)
-        if alpha is not None and strength is not None:
-            return Selection(alpha, strength, np.array([alpha]), strength[None, :], nothing, nothing)
-        if len(target.y) < 2:  # nothing can be held out: the sources' mean as it stands
-            mean = np.full(target.n_sources, 1.0 / max(target.n_sources, 1)) if strength is None else strength
-            alpha = np.inf if alpha is None else alpha
-            return Selection(alpha, mean, np.array([alpha]), mean[None, :], nothing, nothing)
-        folds = deal_folds(self.cv, target, self.random_state)
-        design = fold_design(target, folds, fit_intercept=self.fit_intercept)
-        if alpha is None:
-            alphas = alpha_path(design.curvature * float(design.moment.max(initial=0.0)), int(self.n_alphas))
-        else:
-            alphas = np.array([alpha])
-        return select(design.path_loss, alphas, target.n_sources, strength)
-
-
-def _given_alpha(alpha: Any) -> float | None:
-    if isinstance(alpha, str) and alpha == "auto":
-        return None
-    if isinstance(alpha, str) or not float(alpha) >= 0.0:
-        raise ValueError(f"alpha={alpha!r}: give 'auto' or a number, 0 or more (infinity: learn the intercept only).")
-    return float(alpha)
-
-
-class PriorRegressor(LinearRegressorModel, _Prior):
+class PriorRegressor(LinearRegressorModel, PriorBase):
     r"""Ridge regression toward the coefficients of one or several sources.
 
     .. math::
@@ -185,11 +81,12 @@ class PriorRegressor(LinearRegressorModel, _Prior):
     Notes
     -----
     A point is judged by its mean held-out loss plus half a standard error over the folds: of two that are about equal
-    the steadier is taken. Strengths are found greedily, as in ensemble selection [2]_: all start at 0; a move sets one of them to 0, 1/4, 1/2,
-    3/4 or 1 and scales the others down where their sum would exceed 1; the move that lowers the held-out loss most, along
-    the whole path of alphas, is made until none gains 1 %. So the cost grows with the number of sources and not with
-    its power, and a source that does not help keeps strength 0. Stacking the sources' predictions by non-negative least squares inside the folds was the
-    other candidate: it judges the sources as they stand, before the penalty has corrected them.
+    the steadier is taken. Strengths are found greedily, as in ensemble selection [2]_: all start at 0; a move sets one
+    of them to 0, 1/4, 1/2, 3/4 or 1 and scales the others down where their sum would exceed 1; the move that lowers the
+    loss most, along the whole path of alphas, is made until none gains 1 %. (The first round tries the mean of all
+    sources too.) So the cost grows with the number of sources and not with its power, and a source that does not help
+    keeps strength 0. Stacking the sources' predictions by non-negative least squares inside the folds was the other
+    candidate: it judges the sources as they stand, before the penalty has corrected them.
 
     Cost: one eigenproblem of size min(n, d) a fold; after that a point of the path costs O(n min(n, d)).
 
@@ -236,7 +133,7 @@ class PriorRegressor(LinearRegressorModel, _Prior):
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
-        _Prior.__init__(
+        PriorBase.__init__(
             self, source, loss, alpha, strength, cv, n_alphas, fit_intercept, standardize, tol, max_iter, random_state,
             n_jobs,
         )  # fmt: skip
@@ -262,7 +159,7 @@ class PriorRegressor(LinearRegressorModel, _Prior):
         return self
 
 
-class PriorClassifier(LinearClassifierModel, _Prior):
+class PriorClassifier(LinearClassifierModel, PriorBase):
     r"""Logistic regression with a ridge penalty toward the coefficients of one or several sources.
 
     .. math::
@@ -338,7 +235,7 @@ class PriorClassifier(LinearClassifierModel, _Prior):
         random_state: Any = None,
         n_jobs: int | None = None,
     ) -> None:
-        _Prior.__init__(
+        PriorBase.__init__(
             self, source, loss, alpha, strength, cv, n_alphas, fit_intercept, standardize, tol, max_iter, random_state,
             n_jobs,
         )  # fmt: skip

@@ -21,7 +21,7 @@ CAUTION = 0.5
 
 @dataclass(frozen=True)
 class Selection:
-    """The chosen point and every point that was tried: losses and their errors (A, G) at alphas (A,), strengths (G, S)."""
+    """The chosen point, and all that were tried: losses and errors (A, G) at alphas (A,) and strengths (G, S)."""
 
     alpha: float
     strength: Floats
@@ -89,10 +89,10 @@ def _mean_and_error(losses: Floats) -> tuple[Floats, Floats]:
 def _moves(centre: Floats) -> Floats:
     """Strengths one move away."""
     moved = np.tile(centre, (len(centre), len(GRID), 1))
-    for k, of_source in enumerate(moved):
+    for k in range(len(centre)):
         others = centre.sum() - centre[k]
-        of_source *= np.minimum(1.0, (1.0 - GRID) / max(others, 1e-300))[:, None]
-        of_source[:, k] = GRID
+        moved[k] *= np.minimum(1.0, (1.0 - GRID) / max(others, 1e-300))[:, None]
+        moved[k, :, k] = GRID
     return moved.reshape(-1, len(centre))
 
 
