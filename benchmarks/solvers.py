@@ -116,7 +116,7 @@ def paths():
     heads = ("loss", "coupling", "tasks, rows, columns", "solve_path", "for CV", "largest gap")
     print("{:>12} {:>12} {:>23} {:>11} {:>8} {:>12}".format(*heads))
     shapes = {"squared": [(10, 20, 10), (139, 80, 27)], "logistic": [(4, 20, 20)], "multinomial": [(4, 20, 20)]}
-    for loss, shape in [(loss, shape) for loss in shapes for shape in shapes[loss]]:
+    for loss, shape in [(name, shape) for name, all_of_it in shapes.items() for shape in all_of_it]:
         for coupling in (Independent(), Pooled(), MeanTied(0.01), FeatureNorm()):
             problem = Problem(related(*shape, loss), as_loss(loss), coupling)
             grid = alpha_grid(problem, 20)

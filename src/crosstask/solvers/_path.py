@@ -19,6 +19,7 @@ from crosstask.solvers._problem import Problem
 from crosstask.solvers._proximal_gradient import proximal_gradient
 from crosstask.solvers._solution import Solution
 from crosstask.solvers._state import Algorithm, Options, State
+from crosstask.solvers._threads import one_blas_thread
 from crosstask.tasks import TaskData
 
 Array = NDArray[np.float64]
@@ -128,7 +129,8 @@ def path_coefficients(
     values = _checked(alphas)
     algorithm = _algorithm(problem)
     if algorithm is closed_form:
-        V, b = closed_form_coefficients(problem, values)
+        with one_blas_thread():
+            V, b = closed_form_coefficients(problem, values)
         intercepts = b - np.einsum("atkd,td->atk", V, problem.rows.shift)
         return V, _fill_empty(problem, V, intercepts)
     states = list(algorithm(problem, values, Options(tol, max_iter), None))
@@ -143,7 +145,8 @@ def path_decisions(
     """Return the predictors (A, n_pairs, K) on other rows of the same tasks, for each alpha of a path."""
     slopes, b = path_coefficients(problem, alphas, tol=tol, max_iter=max_iter)
     A, T, K, d = slopes.shape
-    flat = data.decision(slopes.transpose(1, 0, 2, 3).reshape(T, A * K, d), b.transpose(1, 0, 2).reshape(T, A * K))
+    with one_blas_thread():
+        flat = data.decision(slopes.transpose(1, 0, 2, 3).reshape(T, A * K, d), b.transpose(1, 0, 2).reshape(T, A * K))
     return flat.reshape(-1, A, K).transpose(1, 0, 2)
 
 
