@@ -140,5 +140,5 @@ def test_transfer_beats_the_targets_own_model_where_the_source_is_related():
             for each in (None, source)
         ]
         gains.append(losses[0] - losses[1])
-    assert np.mean(gains) > 0.1
+    assert np.mean(gains) > 0.05
     assert np.mean(np.array(gains) > 0) >= 0.8

@@ -11,6 +11,7 @@ from scipy.special import expit, softmax
 
 from crosstask.transfer._folds import Folds
 from crosstask.transfer._path import log_loss
+from crosstask.transfer._selection import CAUTION, mean_and_error
 from crosstask.transfer._target import Target
 from crosstask.transfer._unwrap import Floats
 
@@ -125,13 +126,11 @@ class SideBySide:
         moment: Floats = np.asarray(self.rows.T @ flat) - self.mean[:, None] * flat.sum(axis=0)
         return moment + self.alpha * coef
 
-    def losses(self, z: Floats) -> tuple[float, float]:
-        """Mean loss of the last descent on its own rows, and of the folds on theirs (nan without folds)."""
+    def losses(self, z: Floats) -> tuple[float, Floats]:
+        """Mean loss of the last descent on its own rows, and of each fold on the rows it held out."""
         loss = log_loss(self.indicator, z) if self.classification else (self.indicator - z[:, :, 0]) ** 2 / 2.0
-        if not len(self.test):
-            return float(self.train[-1] @ loss[:, -1]), float("nan")
-        held_out = self.test.sum()
-        return float(self.train[-1] @ loss[:, -1]), float(np.sum(self.test.T * loss[:, :-1]) / held_out)
+        held_out = np.sum(self.test.T * loss[:, :-1], axis=0) / self.test.sum(axis=1)
+        return float(self.train[-1] @ loss[:, -1]), held_out
 
 
 def descend(
@@ -149,9 +148,10 @@ def descend(
     for i in range(max_iter + 1):
         z = problems.linear(coef)
         on_train, on_held_out = problems.losses(z)
+        mean, error = mean_and_error(on_held_out)
         train.append(on_train)
-        validation.append(on_held_out)
-        judged = on_held_out if patience is not None else -float(i)
+        validation.append(float(mean))
+        judged = float(mean + CAUTION * error) if patience is not None else -float(i)
         if judged < best_loss - (least_gain if i else 0.0):
             best, best_loss = (i, coef[:, -n_outputs:].copy(), problems.constant[-1].copy()), judged
         if converged or i == max_iter or (patience is not None and i - best[0] >= patience):

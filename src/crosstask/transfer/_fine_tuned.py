@@ -76,10 +76,11 @@ class FineTunedRegressor(LinearRegressorModel, FineTunedBase):
 
     Notes
     -----
-    Plain descent, not an accelerated or second-order method, is chosen on purpose: its path from the source to the
-    target's optimum is smooth and known, direction by direction :math:`(1 - \lambda_j / L)^k` of the source remains,
-    so that the number of steps acts like 1 / alpha of a ridge penalty toward the source [1]_. A faster optimiser
-    leaves the source within a few steps, each too coarse to choose among.
+    A step is judged by its mean validation loss plus half a standard error over the folds. Plain descent, not an
+    accelerated or second-order method, is chosen on purpose: its path from the source to the target's optimum is smooth
+    and known, direction by direction :math:`(1 - \lambda_j / L)^k` of the source remains, so that the number of steps
+    acts like 1 / alpha of a ridge penalty toward the source [1]_. A faster optimiser leaves the source within a few
+    steps, each too coarse to choose among.
 
     Cost: O(n d) a step and fold.
 

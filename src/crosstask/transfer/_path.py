@@ -36,6 +36,8 @@ class FoldDesign:
         Target values.
     offset : ndarray of shape (S, n, K)
         Linear predictors of the sources, without intercept.
+    n_columns : int
+        Number d of columns before the rotation.
     classification, fit_intercept : bool
         Logistic or squared loss; whether an intercept is learnt.
     """
@@ -46,6 +48,7 @@ class FoldDesign:
     test: Floats
     indicator: Floats
     offset: Floats
+    n_columns: int
     classification: bool
     fit_intercept: bool
 
@@ -55,6 +58,24 @@ class FoldDesign:
         if not self.classification:
             return 1.0
         return 0.25 if self.indicator.shape[1] == 1 else 0.5
+
+    @property
+    def largest_curvature(self) -> float:
+        """Upper bound of the objective's curvature in any direction, without the penalty."""
+        return self.curvature * float(self.moment.max(initial=0.0))
+
+    @property
+    def weakest_alpha(self) -> float:
+        """Where a logistic path ends.
+
+        There a coefficient of a column of average variance 1 is held as by a normal prior of deviation 3, under which
+        one standard deviation of x multiplies the odds by 20. Classes that a plane separates in a few rows would ask
+        for less and less, and every row that is then held out on the wrong side costs ever more.
+        """
+        if not self.classification:
+            return 0.0
+        n_rows, n_columns = self.train.shape[1], max(self.n_columns, 1)
+        return float(self.moment.sum(axis=1).mean()) / n_columns / (9.0 * n_rows)
 
     def path_loss(self, alphas: Floats, strengths: Floats) -> Floats:
         """Mean held-out loss of each fold, for (A,) alphas and (G, S) strengths: shape (F, A, G).
@@ -150,6 +171,7 @@ def fold_design(target: Target, folds: Folds, *, fit_intercept: bool) -> FoldDes
         test,
         indicator,
         offset,
+        X.shape[1],
         target.classes is not None,
         fit_intercept,
     )

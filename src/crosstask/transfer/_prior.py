@@ -29,7 +29,8 @@ class PriorRegressor(LinearRegressorModel, PriorBase):
         ``sklearn.frozen.FrozenEstimator`` so that it survives ``clone``; one task of a multi-task model by
         :func:`source_task`. Columns are matched by name where both sides have names. None: no prior, ridge regression.
     alpha : "auto" or float, default="auto"
-        Penalty. "auto" chooses it by cross-validation from infinity (only the intercept is learnt) down five decades.
+        Penalty. "auto" chooses it by cross-validation from infinity (only the intercept is learnt) down five decades
+        (logistic: no further than a normal prior of deviation 3 on a standardised coefficient).
         At strength 0 it equals ``Ridge(alpha=n * alpha)``.
     strength : "auto", float or array-like of shape (n_sources,), default="auto"
         How much of the source the penalty pulls toward, from 0 to 1. A float with several sources is divided among

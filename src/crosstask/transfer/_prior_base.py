@@ -99,7 +99,7 @@ class PriorBase(LinearModel):
         folds = deal_folds(self.cv, target, self.random_state)
         design = fold_design(target, folds, fit_intercept=self.fit_intercept)
         if alpha is None:
-            alphas = alpha_path(design.curvature * float(design.moment.max(initial=0.0)), int(self.n_alphas))
+            alphas = alpha_path(design.largest_curvature, int(self.n_alphas), design.weakest_alpha)
         else:
             alphas = np.array([alpha])
         return select(design.path_loss, alphas, target.n_sources, strength)

@@ -72,12 +72,14 @@ def select(
         if judged[reached] > judged[best] * (1.0 - LEAST_GAIN):
             break
         best = reached
-    mean, error = _mean_and_error(losses)
+    mean, error = mean_and_error(losses)
     return Selection(float(alphas[best[0]]), strengths[best[1]], alphas, strengths, mean, error)
 
 
-def _mean_and_error(losses: Floats) -> tuple[Floats, Floats]:
-    """Mean over the folds, and its standard error as if the folds were independent (0 for one fold)."""
+def mean_and_error(losses: Floats) -> tuple[Floats, Floats]:
+    """Mean over the folds, and its standard error as if the folds were independent (0 for one fold, nan for none)."""
+    if not len(losses):
+        return np.full(losses.shape[1:], np.nan), np.full(losses.shape[1:], np.nan)
     mean = losses.mean(axis=0)
     if len(losses) == 1:
         return mean, np.zeros_like(mean)
@@ -104,7 +106,7 @@ def _new(tried: Floats, known: Floats) -> Floats:
 
 
 def _judged(losses: Floats) -> Floats:
-    mean, error = _mean_and_error(losses)
+    mean, error = mean_and_error(losses)
     return mean + CAUTION * error
 
 
@@ -115,15 +117,23 @@ def _least(losses: Floats) -> tuple[int, int]:
     return int(a), int(g)
 
 
-def alpha_path(largest_curvature: float, n_alphas: int) -> Floats:
-    """Infinity (only the intercept is learnt), then a geometric path over five decades.
+def alpha_path(largest: float, n_alphas: int, weakest: float = 0.0) -> Floats:
+    """Infinity (only the intercept is learnt), then a geometric path over at most five decades.
 
-    At the largest finite alpha the steepest direction is shrunk elevenfold; at the smallest, practically no
-    direction that the rows determine is shrunk.
+    Parameters
+    ----------
+    largest : float
+        Largest curvature of the loss in any direction: at the first finite alpha it is shrunk elevenfold, at the last
+        practically not at all.
+    n_alphas : int
+        Length, infinity included.
+    weakest : float
+        The path ends here if this comes first.
     """
     if n_alphas < 2:
         raise ValueError(f"n_alphas={n_alphas}: give at least 2, infinity and one more.")
-    finite = max(largest_curvature, 1e-12) * np.geomspace(10.0, 1e-4, n_alphas - 1)
+    top = 10.0 * max(largest, 1e-12)
+    finite = np.geomspace(top, min(max(1e-5 * top, weakest), top / 10.0), n_alphas - 1)
     return np.concatenate([[np.inf], finite])
 
 
