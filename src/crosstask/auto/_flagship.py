@@ -158,9 +158,9 @@ class CrossTask(TaskMixin):
         -------
         DataFrame
             ``task``, ``feature`` ("intercept" first), ``class`` (three classes or more), ``value``, ``shared`` (the
-            mean over the tasks in the models that share, intercepts free), ``low`` and ``high`` (value -/+ 1.96 standard errors over ``n_draws`` refits on
-            randomly reweighted rows; alphas and guard weights held fixed), and for classification ``odds_ratio``,
-            exp(value), for one unit of the column.
+            mean over the tasks in the models that share, intercepts free), ``low`` and ``high`` (value -/+ 1.96
+            standard errors over ``linear_.n_draws`` refits on randomly reweighted rows; alphas and guard weights held
+            fixed), and for classification ``odds_ratio``, exp(value), for one unit of the column.
 
         Raises
         ------

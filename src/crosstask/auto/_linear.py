@@ -18,7 +18,8 @@ from crosstask.tasks import TaskRows
 Array = NDArray[np.float64]
 _Fixed = tuple[list[Any], NDArray[np.intp]]
 NORMAL_95 = 1.959964
-MIN_DRAWS, MAX_DRAWS, MAX_WORK = 20, 100, 4e6
+MIN_DRAWS, MAX_DRAWS, MAX_WORK = 20, 60, 4e6
+REFIT_TOL = 1e-4  # of the relative duality gap: far below what a draw changes
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,9 @@ def _fixed(model: Any) -> _Fixed:
         return [clone(model)], np.zeros(len(model.tasks_), dtype=np.intp)
     alphas, of_task = np.unique(np.broadcast_to(alpha, len(model.tasks_)), return_inverse=True)
     clones: list[Any] = [clone(model) for _ in alphas]
-    return [own.set_params(alpha=float(a), cv=None) for own, a in zip(clones, alphas, strict=True)], of_task
+    return [
+        own.set_params(alpha=float(a), cv=None, tol=REFIT_TOL) for own, a in zip(clones, alphas, strict=True)
+    ], of_task
 
 
 def _refitted(
