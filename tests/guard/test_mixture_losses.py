@@ -21,7 +21,7 @@ def cases():
     return {
         "squared": (SquaredMixture(), rng.standard_normal((7, 1)), rng.standard_normal((7, 1))),
         "brier": (SquaredMixture(), onehot, rng.dirichlet(np.ones(3), 7)),
-        "quantile": (QuantileMixture(0.8, 0.3), rng.standard_normal((7, 1)), rng.standard_normal((7, 1))),
+        "quantile": (QuantileMixture(q=0.8, width=0.3), rng.standard_normal((7, 1)), rng.standard_normal((7, 1))),
         "log": (LogMixture(), np.zeros((7, 1)), rng.uniform(0.1, 1, (7, 1))),
         "logit": (LogitMixture(), rng.integers(0, 2, (7, 1)).astype(float), rng.standard_normal((7, 1))),
         "softmax": (LogitMixture(), onehot, rng.standard_normal((7, 3))),
@@ -49,14 +49,14 @@ def test_values_agree_with_scikit_learn():
     assert LogitMixture().value(y, score).mean() == pytest.approx(log_loss(label, p))
     assert SquaredMixture().value(np.eye(2)[label], p).mean() == pytest.approx(2 * brier_score_loss(label, p[:, 1]))
     amount = rng.standard_normal(20)
-    exact = QuantileMixture(0.3, 0.1).exact(amount[:, None], score).mean()
+    exact = QuantileMixture(q=0.3, width=0.1).exact(amount[:, None], score).mean()
     assert exact == pytest.approx(mean_pinball_loss(amount, score[:, 0], alpha=0.3))
 
 
 def test_the_rounded_corner_stays_within_its_bound_and_is_close_to_cvxpy():
     rng = np.random.default_rng(4)
     P, y = rng.standard_normal((60, 3, 1)), rng.standard_normal((60, 1))
-    loss = QuantileMixture(0.5, 0.02, factor=2.0)
+    loss = QuantileMixture(q=0.5, width=0.02, factor=2.0)
     gap = loss.value(y, P[:, 0]) - loss.exact(y, P[:, 0])
     assert gap.min() >= 0.0
     assert gap.max() <= 2 * 0.02 * np.log(2) + 1e-12

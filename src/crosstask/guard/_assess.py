@@ -35,8 +35,8 @@ def make_loss(scoring: str, q: float, linear: bool, classification: bool, y: Arr
     spread = float(np.abs(y - own).mean()) if len(y) else 1.0
     width = 0.05 * (spread if spread > 0 else 1.0)
     if scoring == "absolute":
-        return QuantileMixture(0.5, width, factor=2.0, name="absolute error")
-    return QuantileMixture(q, width, name=f"{q:g} quantile error")
+        return QuantileMixture(q=0.5, width=width, factor=2.0, name="absolute error")
+    return QuantileMixture(q=q, width=width, name=f"{q:g} quantile error")
 
 
 def observed(loss: MixtureLoss, y: NDArray[Any], n_classes: int, outputs: int) -> Array:
@@ -53,14 +53,14 @@ def evidence_of(
 ) -> Evidence:
     """Sort the held-out pairs by task and lay them out for the loss."""
     order = np.argsort(codes, kind="stable")
-    predictions, y, codes, weight, fold = (a[order] for a in (predictions, y, codes, weight, fold))
+    predictions, y, codes = predictions[order], y[order], codes[order]
     own, n_classes = kind["own"], kind["n_classes"]
     target = observed(SquaredMixture(), y, n_classes, predictions.shape[2])
     loss = make_loss(kind["scoring"], kind["q"], kind["linear"], n_classes > 0, target, predictions[:, own])
     if isinstance(loss, LogMixture):
         predictions = np.take_along_axis(predictions, y.astype(np.intp)[:, None, None], axis=2)
         target = np.zeros((len(y), 1))
-    return Evidence(predictions, target, codes, weight, fold, n_tasks, loss, own)
+    return Evidence(predictions, target, codes, weight[order], fold[order], n_tasks, loss, own)
 
 
 def cross_fitted(evidence: Evidence, mode: str, borrowed: NDArray[np.bool_]) -> Array:
@@ -127,6 +127,26 @@ def relevelled(z: Array, y: Array, fold: IntVector, weight: Array, loss: Mixture
     return shifted
 
 
+def only_level(own: Array, shared: Array, relevelled: Array, weight: Array, overlap: float) -> bool:
+    """Tell whether an intercept of its own is all that sets a task apart from the shared models.
+
+    True where the intercept lowers the shared models' loss and what remains is not worse than the own model, each by
+    Student's test at 2.5 %.
+    """
+    if len(own) < 2:
+        return False
+    helps = _statistic(shared - relevelled, weight, overlap)
+    worse = _statistic(relevelled - own, weight, overlap)
+    critical = float(stats.t.ppf(0.975, len(own) - 1))
+    return helps > critical and worse < critical
+
+
+def _statistic(d: Array, weight: Array, overlap: float) -> float:
+    mean = float(np.average(d, weights=weight))
+    variance = float(np.sum((weight * (d - mean)) ** 2)) / float(weight.sum()) ** 2 * len(d) / (len(d) - 1) * overlap
+    return mean / np.sqrt(variance) if variance > 0 else float(np.sign(mean)) * np.inf
+
+
 def _logit_level(z: Array, y: Array, weight: Array) -> Array:
     loss, n_columns = LogitMixture(), z.shape[1]
     level = np.zeros(n_columns)
@@ -140,7 +160,7 @@ def _logit_level(z: Array, y: Array, weight: Array) -> Array:
     return level
 
 
-def calibration(probability: Array, y: NDArray[Any], weight: Array, n_bins: int = 10) -> dict[str, Array]:
+def calibration(probability: Array, y: NDArray[Any], weight: Array, n_bins: int = 10) -> dict[str, NDArray[Any]]:
     """Mean predicted and observed share in bins of equal count; all classes together where there are over two."""
     n_classes = probability.shape[1]
     hit = np.eye(n_classes)[y.astype(np.intp)]

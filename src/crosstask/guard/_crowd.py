@@ -74,9 +74,9 @@ class Gains:
         share = member * known
         damped = share * self.capped / np.maximum(self.n, 1e-300)
         n_gains = self.mean.shape[1]
-        S = np.tensordot(damped, self.scatter, 1) / max(float((damped * np.maximum(self.n - 1.0, 0.0)).sum()), 1e-12)
-        size = np.trace(S) / n_gains
-        S = S + (0.01 * size + 1e-12) * np.eye(n_gains)
+        freedom = max(float((damped * np.maximum(self.n - 1.0, 0.0)).sum()), 1e-12)
+        per_row = np.tensordot(damped, self.scatter, 1) / freedom
+        per_row = per_row + (0.01 * np.trace(per_row) / n_gains + 1e-12) * np.eye(n_gains)
         rows = share * self.capped
         if first:  # no member is known yet: start from the median task
             centre = np.tile(np.median(self.mean[known], axis=0), (len(self.n), 1))
@@ -85,7 +85,7 @@ class Gains:
             n_others = np.maximum(rows.sum() - rows, 1e-3)
             centre = ((rows @ self.mean) - rows[:, None] * self.mean) / n_others[:, None]
         away = self.mean - centre
-        distance = np.einsum("ti,ij,tj->t", away, np.linalg.inv(S), away)
+        distance = np.einsum("ti,ij,tj->t", away, np.linalg.inv(per_row), away)
         between = np.array([1.0 / level.between_rows for level in LEVELS])
         variance = (1.0 / np.maximum(self.n, 1e-3) + 1.0 / np.maximum(n_others, 1e-3))[:, None] + between
         return -0.5 * n_gains * np.log(variance) - 0.5 * (STUDENT + n_gains) * np.log1p(

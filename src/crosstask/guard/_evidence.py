@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstask.guard._losses import MixtureLoss, QuantileMixture
+from crosstask.guard._losses import MixtureLoss
 
 Array = NDArray[np.float64]
 IntVector = NDArray[np.intp]
@@ -56,7 +56,7 @@ class Evidence:
         total = np.bincount(self.codes, self.weight, self.n_tasks)
         squares = np.bincount(self.codes, self.weight**2, self.n_tasks)
         object.__setattr__(self, "total", total)
-        object.__setattr__(self, "n_effective", total**2 / np.where(squares > 0, squares, 1.0))
+        object.__setattr__(self, "n_effective", np.asarray(total**2 / np.where(squares > 0, squares, 1.0)))
 
     @property
     def n_candidates(self) -> int:
@@ -93,7 +93,7 @@ class Evidence:
         return np.column_stack([self._exact(self.predictions[:, c]) for c in range(self.n_candidates)])
 
     def _exact(self, z: Array) -> Array:
-        return self.loss.exact(self.y, z) if isinstance(self.loss, QuantileMixture) else self.loss.value(self.y, z)
+        return self.loss.exact(self.y, z)
 
     def mean(self, values: Array) -> Array:
         """Weighted mean of row values in each task, (n_tasks, ..); NaN for a task without rows."""
@@ -119,8 +119,7 @@ class Evidence:
         return np.where(scale > 0, scale, 1.0)
 
     def _null(self, y: Array, best: Array) -> Array:
-        z = np.broadcast_to(best, y.shape)
-        return self.loss.exact(y, z) if isinstance(self.loss, QuantileMixture) else self.loss.value(y, z)
+        return self.loss.exact(y, np.broadcast_to(best, y.shape))
 
     def model(self, weights: Array, divisor: Array) -> Model:
         """Sum of each task's weighted losses / divisor at the weights, its gradient and its Hessian.
@@ -133,7 +132,7 @@ class Evidence:
         """
         z = self.mixed(weights)
         factor = self.weight / divisor[self.codes]
-        value = np.bincount(self.codes, factor * self.loss.value(self.y, z), self.n_tasks)
+        value = np.bincount(self.codes, factor * self.loss.value(self.y, z), self.n_tasks).astype(np.float64)
         n_candidates = self.n_candidates
         slope = factor[:, None] * self.loss.slope(self.y, z)
         curvature = factor[:, None, None] * self.loss.curvature(self.y, z)

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
-from crosstask.guard._assess import calibration, cross_fitted, evidence_of, paired, relevelled
+from crosstask.guard._assess import calibration, cross_fitted, evidence_of, only_level, paired, relevelled
 from crosstask.guard._candidates import Candidates, shares_nothing, strange_task, takes_weights
 from crosstask.guard._evidence import Evidence
 from crosstask.guard._folds import FoldMaker, pairs_of
 from crosstask.guard._held_out import HeldOut, Plan, ask, fit_all, must_have_probabilities
-from crosstask.guard._losses import LogitMixture, QuantileMixture, scores_to_probabilities
+from crosstask.guard._losses import LogitMixture, scores_to_probabilities
 from crosstask.guard._rules import guard_weights, sharing_stack
-from crosstask.guard._sentences import code_of
+from crosstask.guard._sentences import ALONE, code_of
 from crosstask.tasks import TaskRows
 
 Array = NDArray[np.float64]
@@ -193,20 +193,20 @@ def _sharing(
     rows = evidence.row_losses(crowd)
     result = paired(evidence, own_rows, rows, groups, overlap)
     guard._sharing = {"gain": result.gain, "low": result.low, "high": result.high}
-    alone = guard._weights[:, separate].sum(axis=1) >= 0.8
-    for t in np.flatnonzero(alone & (result.high < 0)):
+    alone = guard._weights[:, separate].sum(axis=1) >= ALONE
+    for t in np.flatnonzero(alone):
         part = slice(evidence.offsets[t], evidence.offsets[t + 1])
         z = found[part].transpose(0, 2, 1) @ crowd[t]
-        guard._level[t] = _only_level(evidence, part, z, y[part], own_rows[part], kind)
+        losses = _relevelled_losses(evidence, part, z, y[part], kind)
+        guard._level[t] = only_level(own_rows[part], rows[part], losses, evidence.weight[part], overlap)
 
 
-def _only_level(evidence: Evidence, part: slice, z: Array, y: NDArray[Any], own: Array, kind: dict[str, Any]) -> bool:
-    """Tell whether the shared models, given an intercept of the task's own, are as good as its own model."""
+def _relevelled_losses(evidence: Evidence, part: slice, z: Array, y: NDArray[Any], kind: dict[str, Any]) -> Array:
+    """Losses of one task's rows under the shared models with an intercept of the task's own."""
     fold, weight, loss = evidence.fold[part], evidence.weight[part], evidence.loss
     if kind["n_classes"] == 0:
         shifted = relevelled(z, evidence.y[part], fold, weight, loss)
-        losses = loss.exact(evidence.y[part], shifted) if isinstance(loss, QuantileMixture) else None
-        losses = loss.value(evidence.y[part], shifted) if losses is None else losses
+        losses = loss.exact(evidence.y[part], shifted)
     else:
         scores = z if kind["linear"] else np.log(z)
         if not kind["linear"] and scores.shape[1] == 2:
@@ -217,7 +217,7 @@ def _only_level(evidence: Evidence, part: slice, z: Array, y: NDArray[Any], own:
             losses = loss.value(evidence.y[part], scores_to_probabilities(shifted))
         else:
             losses = LogitMixture().value(target, shifted)
-    return bool(np.average(losses, weights=weight) <= np.average(own, weights=weight))
+    return losses
 
 
 def _unseen_weights(guard: Any, named: Candidates, long: TaskRows, separate: NDArray[np.bool_], seed: int) -> Array:

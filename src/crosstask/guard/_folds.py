@@ -45,10 +45,9 @@ class FoldMaker:
     def outer(self, cv: Any, row_of_pair: IntVector, seed: int) -> Folds:
         """Return the guard's own folds: 10 where the median task has fewer than 50 rows, else 5."""
         if cv is None or isinstance(cv, (int, np.integer)):
-            if cv is None:
-                sizes = np.bincount(self.codes)
-                cv = 10 if np.median(sizes[sizes > 0]) < FEW_ROWS else 5
-            folds = self._make(cv, np.arange(len(self.codes), dtype=np.intp), seed)
+            folds = self._make(
+                self._number() if cv is None else int(cv), np.arange(len(self.codes), dtype=np.intp), seed
+            )
         elif hasattr(cv, "split"):
             folds = task_folds(cv, self.X, self.y, task=self.codes, groups=self.groups, time=self.times)
         else:
@@ -57,6 +56,10 @@ class FoldMaker:
                 for train, test in task_folds(cv, np.empty((int(row_of_pair.max()) + 1, 1)))
             ]
         return [fold for fold in folds if len(fold[1]) and self._trainable(fold[0])]
+
+    def _number(self) -> int:
+        sizes = np.bincount(self.codes)
+        return 10 if np.median(sizes[sizes > 0]) < FEW_ROWS else 5
 
     def inner(self, train: IntVector, seed: int) -> Folds | None:
         """Return five folds inside some pairs, as positions among them; None where they cannot be made."""

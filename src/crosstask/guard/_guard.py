@@ -16,6 +16,7 @@ from crosstask.guard._fit import fit_guard
 from crosstask.guard._folds import table_length
 from crosstask.guard._held_out import ask
 from crosstask.guard._losses import check_scoring, scores_to_probabilities
+from crosstask.guard._shown import GuardResults
 from crosstask.tasks import TaskMixin, TaskRows, take_rows
 
 MODES = ("balanced", "cautious", "bold")
@@ -25,7 +26,119 @@ def _is_classification(guard: Any) -> bool:
     return kind_of(guard.candidates) == "classifier"
 
 
-class TransferGuard(TaskMixin, MetaEstimatorMixin, BaseEstimator):
+class TransferGuard(GuardResults, TaskMixin, MetaEstimatorMixin, BaseEstimator):
+    r"""Mix candidate models task by task, so that sharing helps where it can and harms little where it cannot.
+
+    .. math::
+
+        f_t(x) = \sum_c v_{tc} f_c(x, t), \qquad
+        v_t = \sum_k p_{tk} \arg\min_{v \in \Delta} \; n_t L_t(v) + m_k L_{-t}(v)
+        + \kappa_k u \log(C) \, (1 - v_{\mathrm{own}})
+
+    with :math:`\Delta` the simplex, :math:`L_t(v)` the mean loss of the mixture on rows of task t that were held out
+    (K folds, on all tasks at once), :math:`L_{-t}` that of the other tasks, and :math:`p_{tk}` the probability that the
+    evidence of the others is worth :math:`m_k` rows to task t (0, 10, 80 or 400). That probability comes from a
+    random-effects model of all gains over the own model: a task whose gains lie far from those of the others, or whose
+    own rows say that the others' mixture harms it, is let go. Losses are divided by the own model's (at least .01 of
+    the null model's), except log loss, which stays in nats; u = 2 for squared errors and 1 elsewhere is one nat.
+
+    Parameters
+    ----------
+    candidates : list of (name, estimator)
+        Estimators whose ``fit`` takes ``task=``; any other scikit-learn estimator is wrapped in ``PooledTasks``.
+    own : str, optional
+        Name of the candidate that is each task's own model. None: the first ``IndependentTasks`` or
+        ``coupling="independent"``; where there is none, a tuned linear model is added.
+    mode : {"balanced", "cautious", "bold"}, default="balanced"
+        "balanced" as above; "cautious" charges 1.75 log C nats for leaving the own model and does not listen to other
+        tasks; "bold" is one mixture for all tasks.
+    scoring : {"log_loss", "brier"}, {"squared", "absolute"} or ("quantile", q), optional
+        What is compared. None: log loss or squared error.
+    mix : {"response", "linear"}, default="response"
+        Mix predictions and probabilities, or scores: then a mixture of linear models is linear.
+    cv : int, splitter or list of (train, test) row positions, optional
+        None: 10 folds below 50 rows a task (median), else 5.
+    task_column, time_column, group_column : str or int, optional
+        Columns of X. Time and group only choose the folds and are no features.
+    class_weight : dict or "balanced", optional
+        Reaches every candidate that takes it (as sample weights where it takes only those), and the losses.
+    unseen_task : {"pooled", "error"}, default="pooled"
+        Rows of unseen tasks get the weights of the stack of all tasks, over the candidates that can serve them.
+    n_jobs : int, optional
+        Fits (candidate x fold) at a time; the result does not depend on it.
+    random_state : int, RandomState or None
+        Deals rows to folds, and seeds candidates that have no seed.
+    verbose : int or callable, default=0
+        1 prints each fit; a callable is called with (done, total, text).
+    keep_oof : bool, default=False
+        Keep ``oof_``, the held-out predictions (n_pairs, n_candidates, K).
+
+    Attributes
+    ----------
+    weights_ : DataFrame of shape (n_tasks, n_candidates)
+        What each candidate counts in each task.
+    gain_ : DataFrame
+        task, n, own_loss, guarded_loss, gain, low, high. ``gain`` is the relative reduction of the held-out loss
+        against the own model, with weights found without the fold that they are judged on. The interval is Student's
+        on the paired differences d, their variance multiplied by 1 + K n_test / n_train for overlapping training sets.
+    verdict_ : Verdict
+        A frame (task, code, weights, gain, low, high, reason) that prints as sentences. ``code``: "alone" where models
+        that share nothing weigh .8 or more, "share" where they weigh .2 or less, "blend" between, "borrowed" for a task
+        with fewer than 5 held-out rows or one class, which gets the others' weights and no guarantee.
+    candidate_losses_ : DataFrame of shape (n_tasks, n_candidates)
+        Mean held-out loss.
+    candidates_ : dict
+        Candidates fitted on all rows, by name.
+    calibration_ : DataFrame
+        bin, predicted, observed, count of held-out rows; classifiers only.
+    findings_ : list of (code, sentence)
+        What should be known about this fit.
+    own_ : str
+        Name of the own model.
+    classes_ : ndarray of shape (n_classes,)
+        Union over the tasks; classifiers only.
+    tasks_ : ndarray of shape (n_tasks,)
+        Sorted task ids.
+
+    Raises
+    ------
+    ValueError
+        If candidates are malformed or of two kinds, nothing can be held out, or y has one class.
+
+    See Also
+    --------
+    crosstask.CrossTaskRegressor, crosstask.CrossTaskClassifier : the guard with ready candidates, on a raw table.
+
+    Notes
+    -----
+    Cost: (K + 1) fits of each candidate, and for the weights a few problems of C variables for each task.
+    Nested parameters ``cv`` that are None get folds of the guard's own kind, so that tuning sees no other split.
+
+    When not to use it: rows whose relation to y changes after fit, for held-out rows cannot show that; and a few rows a
+    task where every task must be safe, for 20 rows cannot tell a harm of 10 % from chance (``mode="cautious"`` then).
+
+    References
+    ----------
+    Nadeau, C. and Bengio, Y. (2003), Inference for the generalization error, Machine Learning 52.
+    DerSimonian, R. and Laird, N. (1986), Meta-analysis in clinical trials, Controlled Clinical Trials 7.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import Ridge
+    >>> from crosstask.guard import TransferGuard
+    >>> from crosstask.multitask import IndependentTasks, PooledTasks
+    >>> rng = np.random.default_rng(0)
+    >>> X, task = rng.standard_normal((120, 3)), np.repeat(["a", "b", "c", "odd"], 30)
+    >>> y = np.where(task == "odd", -1.0, 1.0) * X.sum(axis=1) + rng.standard_normal(120)
+    >>> candidates = [("own", IndependentTasks(Ridge())), ("pooled", PooledTasks(Ridge()))]
+    >>> guard = TransferGuard(candidates, random_state=0).fit(X, y, task=task)
+    >>> float(guard.weights_["own"]["odd"].round(2))
+    0.98
+    """
+
+    classes_: NDArray[Any]
+
     def __init__(
         self,
         candidates: Any,
@@ -118,8 +231,8 @@ class TransferGuard(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         classification = _is_classification(self)
         scoring, q = check_scoring(self.scoring, classification, self.mix)
         n_table = table_length(X)
-        X, time, groups = self._pop_fold_columns(X, time, groups, fit=True)
-        rows = self._open_fit(X, y, task, sample_weight)
+        table, time, groups = self._pop_fold_columns(X, time, groups, fit=True)
+        rows = self._open_fit(table, y, task, sample_weight)
         named, own, added = with_own(named, self.own, classification)
         fit_guard(
             self,
@@ -162,9 +275,9 @@ class TransferGuard(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         return scores_to_probabilities(mixed) if self.mix == "linear" else mixed
 
     def _mixed(self, X: Any, task: Any) -> tuple[TaskRows, NDArray[np.float64]]:
-        if hasattr(self, "tasks_"):
-            X, _, _ = self._pop_fold_columns(X, None, None, fit=False)
-        rows = self._open_predict(X, task)
+        fitted = hasattr(self, "tasks_")
+        table = self._pop_fold_columns(X, None, None, fit=False)[0] if fitted else X
+        rows = self._open_predict(table, task)
         long = rows.long()
         unseen = long.codes < 0
         weights = np.where(unseen[:, None], self._unseen_weights, self._weights[long.codes])
@@ -195,7 +308,7 @@ class TransferGuard(TaskMixin, MetaEstimatorMixin, BaseEstimator):
             if value not in valid:
                 raise ValueError(f"{name}={value!r} is not known: use {', '.join(map(repr, valid))}.")
 
-    def _pop_fold_columns(self, X: Any, time: Any, groups: Any, *, fit: bool) -> tuple[Any, Any, Any]:
+    def _pop_fold_columns(self, table: Any, time: Any, groups: Any, *, fit: bool) -> tuple[Any, Any, Any]:
         """Take the columns that only choose the folds out of X; predict does without them."""
         from crosstask.tasks import column_names, pop_column
 
@@ -205,56 +318,13 @@ class TransferGuard(TaskMixin, MetaEstimatorMixin, BaseEstimator):
                 continue
             if fit and values[name] is not None:
                 raise ValueError(f"{name} was given by a column ({column!r}) and by {name}= at once: use one of them.")
-            if not fit and column not in (column_names(X) or [column]):
+            if not fit and column not in (column_names(table) or [column]):
                 continue
-            X, values[name] = pop_column(X, column)
-        return X, values["time"], values["groups"]
+            table, values[name] = pop_column(table, column)
+        return table, values["time"], values["groups"]
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max - 10_000))
-
-    @property
-    def candidates_(self) -> dict[str, Any]:
-        """The candidates, fitted on all rows, by name."""
-        return dict(zip(self._names, self._fitted, strict=True))
-
-    @property
-    def weights_(self) -> Any:
-        """Weights of the candidates in each task, a frame (tasks x candidates)."""
-        return self._frame(self._weights)
-
-    @property
-    def candidate_losses_(self) -> Any:
-        """Mean out-of-fold loss of each candidate in each task, a frame (tasks x candidates)."""
-        return self._frame(self._losses)
-
-    def _frame(self, values: NDArray[np.float64]) -> Any:
-        import pandas as pd
-
-        return pd.DataFrame(values, index=pd.Index(self.tasks_, name="task"), columns=list(self._names))
-
-    @property
-    def gain_(self) -> Any:
-        """Relative reduction of the out-of-fold loss against the own model: a frame, one row a task."""
-        import pandas as pd
-
-        return pd.DataFrame({"task": self.tasks_, **{name: self._gain[name] for name in GAIN_COLUMNS}})
-
-    @property
-    def verdict_(self) -> Any:
-        """What to do with each task and why: a frame that prints as sentences, the harmed first."""
-        from crosstask.guard._verdict import make_verdict
-
-        return make_verdict(self)
-
-    @property
-    def calibration_(self) -> Any:
-        """Predicted and observed shares of held-out rows: a frame (bin, predicted, observed, count)."""
-        if not hasattr(self, "_calibration"):
-            raise AttributeError("calibration_ exists for classifiers after fit only.")
-        import pandas as pd
-
-        return pd.DataFrame(self._calibration)
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
@@ -267,6 +337,3 @@ class TransferGuard(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         else:
             tags.regressor_tags = RegressorTags()
         return tags
-
-
-GAIN_COLUMNS = ("n", "own_loss", "guarded_loss", "gain", "low", "high")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,11 +51,12 @@ def fit_all(
     parts.append((everything, everything[:0], maker.inner(everything, seed + 1)))
     jobs = [(c, k) for c in range(len(candidates)) for k in range(len(parts))]
     work = (delayed(_fit_one)(candidates[c][1], plan, *parts[k], seed + c) for c, k in jobs)
-    results: Iterable[Any] = Parallel(n_jobs=n_jobs, return_as="generator")(work)
+    results: Any = Parallel(n_jobs=n_jobs, return_as="generator")(work)
     predictions, fold = np.empty((0, 0, 0)), np.full(n, -1, dtype=np.intp)
     fitted: list[Any] = []
     without_rows: dict[int, int] = {}
-    for done, ((c, k), (model, pairs, answer)) in enumerate(zip(jobs, results, strict=True), start=1):
+    for done, (c, k) in enumerate(jobs, start=1):
+        model, pairs, answer = next(results)
         what = f"{candidates[c][0]}: " + (f"fold {k + 1} of {len(folds)}" if k < len(folds) else "all rows")
         progress(done, len(jobs), what)
         if model is not None:

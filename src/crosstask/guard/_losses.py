@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,45 +14,49 @@ TINY = 1e-15
 _NEVER = 1e-300
 
 
-class MixtureLoss(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class MixtureLoss:
     """A loss per row of mixed predictions z of shape (n, K), with its first two derivatives.
 
     ``in_nats`` losses are compared as they are; the others are divided by the own model's loss. ``unit`` is what
     one nat is worth on that scale: 2 for squared errors divided by their mean, since r^2 / (2 s^2) is in nats.
     """
 
-    name: str
-    in_nats: bool
-    unit: float
-    quadratic: bool
+    name: str = ""
+    in_nats: bool = False
+    unit: float = 1.0
+    quadratic: bool = False
 
     def value(self, y: Array, z: Array) -> Array:
-        """Loss of each row, (n,)."""
-        ...
+        """Loss of each row, (n,), in the form that is minimised."""
+        raise NotImplementedError
+
+    def exact(self, y: Array, z: Array) -> Array:
+        """Loss of each row, (n,), in the form that is reported."""
+        return self.value(y, z)
 
     def slope(self, y: Array, z: Array) -> Array:
         """First derivative in z, (n, K)."""
-        ...
+        raise NotImplementedError
 
     def curvature(self, y: Array, z: Array) -> Array:
         """Second derivative in z, (n, K, K)."""
-        ...
+        raise NotImplementedError
 
     def constant(self, y: Array, weight: Array) -> Array:
-        """Best constant prediction, (K,), of which the null loss is made."""
-        ...
+        """Best constant prediction, (K,), of which the null loss is made; losses in nats need none."""
+        return np.zeros(y.shape[1])
 
 
 def _mean(y: Array, weight: Array) -> Array:
     return np.asarray(np.average(y, axis=0, weights=weight))
 
 
-@dataclass(frozen=True)
-class SquaredMixture:
+@dataclass(frozen=True, kw_only=True)
+class SquaredMixture(MixtureLoss):
     """|y - z|^2, summed over the K columns; with y one-hot it is the Brier score."""
 
     name: str = "squared error"
-    in_nats: bool = False
     unit: float = 2.0
     quadratic: bool = True
 
@@ -73,24 +77,21 @@ class SquaredMixture:
         return _mean(y, weight)
 
 
-@dataclass(frozen=True)
-class QuantileMixture:
+@dataclass(frozen=True, kw_only=True)
+class QuantileMixture(MixtureLoss):
     """Pinball loss, its corner rounded: q r + h log(1 + exp(-r / h)) with r = y - z.
 
     ``width`` h > 0 is a small share of the spread of the errors: it bends the corner by at most h log 2 and gives
     the curvature that Newton steps need. ``value`` is the exact pinball loss.
     """
 
-    q: float
-    width: float
+    q: float = 0.5
+    width: float = 1.0
     factor: float = 1.0
     name: str = "quantile error"
-    in_nats: bool = False
-    unit: float = 1.0
-    quadratic: bool = False
 
     def exact(self, y: Array, z: Array) -> Array:
-        """Pinball loss without rounding."""
+        """See MixtureLoss; not rounded."""
         r = (y - z)[:, 0]
         return self.factor * np.maximum(self.q * r, (self.q - 1.0) * r)
 
@@ -115,14 +116,12 @@ class QuantileMixture:
         return y[order[np.searchsorted(share, self.q - 1e-12)]]
 
 
-@dataclass(frozen=True)
-class LogMixture:
+@dataclass(frozen=True, kw_only=True)
+class LogMixture(MixtureLoss):
     """-log z, where z is the mixed probability of the class that was observed (y is not used)."""
 
     name: str = "log loss"
     in_nats: bool = True
-    unit: float = 1.0
-    quadratic: bool = False
 
     def value(self, y: Array, z: Array) -> Array:
         """See MixtureLoss."""
@@ -136,19 +135,13 @@ class LogMixture:
         """See MixtureLoss."""
         return (1.0 / np.maximum(z, TINY) ** 2)[:, :, None]
 
-    def constant(self, y: Array, weight: Array) -> Array:
-        """Losses in nats have no null loss."""
-        return np.ones(1)
 
-
-@dataclass(frozen=True)
-class LogitMixture:
+@dataclass(frozen=True, kw_only=True)
+class LogitMixture(MixtureLoss):
     """Logistic loss of a mixed score: log(1 + e^z) - y z, or log sum_k e^z_k - z_y for K > 1 scores (y one-hot)."""
 
     name: str = "log loss"
     in_nats: bool = True
-    unit: float = 1.0
-    quadratic: bool = False
 
     def value(self, y: Array, z: Array) -> Array:
         """See MixtureLoss."""
@@ -167,10 +160,6 @@ class LogitMixture:
             return (p * (1.0 - p))[:, :, None]
         p = softmax(z, axis=1)
         return p[:, :, None] * np.eye(z.shape[1]) - p[:, :, None] * p[:, None, :]
-
-    def constant(self, y: Array, weight: Array) -> Array:
-        """Losses in nats have no null loss."""
-        return np.zeros(y.shape[1])
 
 
 def scores_to_probabilities(z: Array) -> Array:
@@ -206,4 +195,4 @@ def check_scoring(scoring: Any, classification: bool, mix: str) -> tuple[str, fl
         raise ValueError(f"scoring={scoring!r} asks for a quantile outside 0 .. 1: give one strictly between.")
     if name == "brier" and mix == "linear":
         raise ValueError("scoring='brier' is not convex in a mixed score: use mix='response', or scoring='log_loss'.")
-    return name, q
+    return str(name), q

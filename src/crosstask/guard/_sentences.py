@@ -38,9 +38,13 @@ def sentence(task: Any, code: str, loss: str, facts: dict[str, Any]) -> str:
         harm, harm_low, harm_high = -facts["sharing"], -facts["sharing_high"], -facts["sharing_low"]
         if harm_low > 0:
             return f"leave {task} alone: sharing raises its {loss} by {percent(harm)} % ({span(harm_low, harm_high)})."
+        if not np.isfinite(harm):
+            return f"leave {task} alone: there was nothing to compare its own model with."
+        moves = "rise" if harm >= 0 else "fall"
+        edge = (harm_low, harm_high) if harm >= 0 else (-harm_high, -harm_low)
         return (
             f"leave {task} alone: no gain from sharing could be shown "
-            f"(its {loss} would change by {percent(harm)} %, {span(harm_low, harm_high)})."
+            f"(its {loss} would {moves} by {percent(abs(harm))} %, {span(*edge)})."
         )
     verb = "share with" if code == "share" else "blend"
     if facts["level"]:

@@ -11,16 +11,16 @@ Array = NDArray[np.float64]
 Model = tuple[Array, Array, Array]
 
 
-def minimise_quadratic(Q: Array, c: Array, *, n_iter: int = 60, tol: float = 1e-11) -> Array:
-    """Minimise v'Qv / 2 + c'v over v >= 0, sum(v) = 1, for a stack of problems.
+def minimise_quadratic(bend: Array, c: Array, *, n_iter: int = 60, tol: float = 1e-11) -> Array:
+    """Minimise v'Qv / 2 + c'v over v >= 0, sum(v) = 1, Q the ``bend`` of each of a stack of problems.
 
     A primal-dual interior point method (predictor and corrector in one step) whose every iteration is one batched
     solve; problems that have converged stay as they are.
 
     Parameters
     ----------
-    Q : ndarray of shape (n_problems, n, n)
-        Symmetric, positive semi-definite.
+    bend : ndarray of shape (n_problems, n, n)
+        Q, symmetric and positive semi-definite.
     c : ndarray of shape (n_problems, n)
         Linear part.
     n_iter : int
@@ -36,9 +36,9 @@ def minimise_quadratic(Q: Array, c: Array, *, n_iter: int = 60, tol: float = 1e-
     n_problems, n = c.shape
     if n == 1:
         return np.ones((n_problems, 1))
-    size = np.maximum(np.abs(Q).max(axis=(1, 2)), np.abs(c).max(axis=1))
+    size = np.maximum(np.abs(bend).max(axis=(1, 2)), np.abs(c).max(axis=1))
     size = np.where(size > 0, size, 1.0)
-    problem = (Q / size[:, None, None], c / size[:, None])
+    problem = (bend / size[:, None, None], c / size[:, None])
     state = (np.full((n_problems, n), 1.0 / n), np.ones((n_problems, n)), np.zeros(n_problems))
     answer = np.empty((n_problems, n))
     left = np.arange(n_problems)
@@ -112,6 +112,7 @@ def minimise_convex(model: Callable[[Array], Model], start: Array, *, n_iter: in
         if not moving.any():
             break
         step = np.where(moving, 1.0, 0.0)
+        new, too_far = model(v), moving
         for _ in range(30):
             new = model(v + step[:, None] * direction)
             too_far = moving & (new[0] > value + 0.1 * step * slope)

@@ -1,0 +1,68 @@
+"""What a fitted guard shows: frames made on use, so that nothing but arrays and plain types is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+GAIN_COLUMNS = ("n", "own_loss", "guarded_loss", "gain", "low", "high")
+
+
+class GuardResults:
+    """The shown attributes of :class:`~crosstask.guard.TransferGuard`."""
+
+    tasks_: NDArray[Any]
+    findings_: list[tuple[str, str]]
+    own_: str
+    _names: list[str]
+    _fitted: list[Any]
+    _weights: NDArray[np.float64]
+    _unseen_weights: NDArray[np.float64]
+    _losses: NDArray[np.float64]
+    _gain: dict[str, NDArray[Any]]
+    _calibration: dict[str, NDArray[np.float64]]
+
+    @property
+    def candidates_(self) -> dict[str, Any]:
+        """The candidates, fitted on all rows, by name."""
+        return dict(zip(self._names, self._fitted, strict=True))
+
+    @property
+    def weights_(self) -> Any:
+        """Weights of the candidates in each task, a frame (tasks x candidates)."""
+        return self._frame(self._weights)
+
+    @property
+    def candidate_losses_(self) -> Any:
+        """Mean out-of-fold loss of each candidate in each task, a frame (tasks x candidates)."""
+        return self._frame(self._losses)
+
+    def _frame(self, values: NDArray[np.float64]) -> Any:
+        import pandas as pd
+
+        return pd.DataFrame(values, index=pd.Index(self.tasks_, name="task"), columns=list(self._names))
+
+    @property
+    def gain_(self) -> Any:
+        """Relative reduction of the out-of-fold loss against the own model: a frame, one row a task."""
+        import pandas as pd
+
+        return pd.DataFrame({"task": self.tasks_, **{name: self._gain[name] for name in GAIN_COLUMNS}})
+
+    @property
+    def verdict_(self) -> Any:
+        """What to do with each task and why: a frame that prints as sentences, the harmed first."""
+        from crosstask.guard._verdict import make_verdict
+
+        return make_verdict(self)
+
+    @property
+    def calibration_(self) -> Any:
+        """Predicted and observed shares of held-out rows: a frame (bin, predicted, observed, count)."""
+        if not hasattr(self, "_calibration"):
+            raise AttributeError("calibration_ exists for classifiers after fit only.")
+        import pandas as pd
+
+        return pd.DataFrame(self._calibration)
