@@ -53,7 +53,7 @@ def _with_words(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    words = TfidfVectorizer(min_df=20, sublinear_tf=True)
+    words = TfidfVectorizer(min_df=40, sublinear_tf=True)
     matrix = words.fit_transform(frame["text"])
     weights = pd.DataFrame(matrix.toarray(), columns=words.get_feature_names_out(), index=frame.index)
     kept = frame[[str(frame.attrs["task"]), str(frame.attrs["target"])]]
