@@ -186,3 +186,23 @@ def test_a_free_centre_is_not_taken_for_found_at_the_start(loss):
     tied = solve(Problem(data, as_loss(loss), MeanTied()), 1e8)
     pooled = solve(Problem(data, as_loss(loss), Pooled()), 1e-8, tol=1e-9)
     assert_allclose(tied.coef, pooled.coef, atol=2e-3)
+
+
+@pytest.mark.parametrize("coupling", [Independent(), Pooled(), MeanTied(0.1), FeatureNorm()], ids=str)
+def test_a_large_sparse_task_is_never_made_dense(coupling, monkeypatch):
+    """20 000 rows of 50 000 columns would be 8 GB; what is stored is less than 1 MB."""
+    from crosstask.tasks._operators import LiftedRows
+
+    rng = np.random.default_rng(0)
+    columns = rng.integers(0, 50_000, 40_000)
+    X = sparse.csr_matrix((rng.normal(size=40_000), columns, np.arange(0, 40_001, 2)), shape=(20_000, 50_000))
+    y = (rng.random(20_000) < 0.5).astype(float)
+    data = TaskData.from_arrays(X, y, np.zeros(20_000), n_classes=2)
+
+    def refuse(self):
+        raise AssertionError("rows were made dense")
+
+    monkeypatch.setattr(LiftedRows, "batches", refuse)
+    problem = Problem(data, Logistic(), coupling)
+    grid = alpha_grid(problem, 5)
+    assert solve(problem, grid[2], tol=1e-3).converged

@@ -87,6 +87,7 @@ def test_every_layout_gives_the_same_products(make, centre, monkeypatch):
     assert_allclose(ours.adjoint(R), plain.adjoint(R), atol=1e-13)
     for left, right in zip(ours.second(h), plain.second(h), strict=True):
         assert_allclose(left, right, atol=1e-13)
+    assert_allclose(ours.squares(h), np.einsum("tjj->tj", plain.second(h)[2]), atol=1e-13)
     assert float(np.vdot(ours.decision(V), R)) == pytest.approx(float(np.vdot(V, ours.adjoint(R))))
 
 

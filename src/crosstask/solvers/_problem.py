@@ -17,6 +17,8 @@ from crosstask.tasks import TaskData
 from crosstask.tasks._operators import RowOperator
 
 Array = NDArray[np.float64]
+WIDEST_SPECTRUM = 1500  # order of a matrix that is decomposed only to choose alphas
+LARGEST_TASK = 20_000_000  # entries of a task that is made dense for it
 
 
 @dataclass(frozen=True)
@@ -123,10 +125,7 @@ class Problem:
     @cached_property
     def column_curvature(self) -> Array:
         """Bound of the second derivative in each slope that all tasks share, shape (d,)."""
-        total = np.zeros(self.data.n_features)
-        for _, X, pairs, _ in self.rows.batches():
-            total += np.einsum("bmd,bm->d", X * X, self.row_weight[pairs])
-        return self.loss.smoothness * total
+        return self.loss.smoothness * self.rows.squares(self.row_weight).sum(axis=0)
 
     @cached_property
     def null_intercept(self) -> Array:
@@ -148,22 +147,17 @@ class Problem:
     def null_eigenvalues(self, *, pooled: bool = False) -> Array:
         """Eigenvalues of the smooth part's second derivative in the slopes at the null model.
 
-        Of each task, or of the sum over tasks; with several outputs the mean curvature of an output is used.
+        Of each task, or of the sum over tasks; with several outputs the mean curvature of an output is used. Where a
+        decomposition would be large, the second derivatives of the single slopes stand in for them.
         """
         hessian = self.curvature(self.null_intercept[self.data.codes] + self.fixed)
-        root = np.sqrt(np.trace(hessian, axis1=1, axis2=2) / self.n_outputs)
-        d = self.data.n_features
+        mean = np.trace(hessian, axis1=1, axis2=2) / self.n_outputs
+        d, longest = self.data.n_features, int(np.diff(self.data.offsets).max(initial=1))
         with one_blas_thread():
-            if pooled:
-                return _pooled_eigenvalues(self.rows, root, d)
-            values: list[Array] = []
-            for _, X, pairs, mask in self.rows.batches():
-                weight = root[pairs] if mask is None else np.where(mask, root[pairs], 0.0)
-                B = X * weight[..., None]
-                swapped = B.transpose(0, 2, 1)
-                square = swapped @ B if d <= B.shape[1] else B @ swapped
-                values.append(np.asarray(np.linalg.eigvalsh(square), dtype=np.float64).ravel())
-        return np.maximum(np.concatenate(values), 0.0)
+            if (d if pooled else min(d, longest)) > WIDEST_SPECTRUM or longest * d > LARGEST_TASK:
+                squares = self.rows.squares(mean)
+                return squares.sum(axis=0) if pooled else squares.ravel()
+            return _pooled_eigenvalues(self.rows, mean, d) if pooled else _own_eigenvalues(self.rows, mean, d)
 
     def rotated(self) -> tuple[Problem, Array]:
         """Return the same problem in the span of the rows, and the orthonormal columns Q of that span.
@@ -179,15 +173,20 @@ class Problem:
         return z[:, 0] if z.ndim == 2 and z.shape[1] == 1 else z
 
 
-def _pooled_eigenvalues(rows: RowOperator, root: Array, d: int) -> Array:
-    """Eigenvalues of sum_i h_i x_i x_i', or its diagonal where a d x d problem would be large."""
-    if d > 2000:
-        diagonal = np.zeros(d)
-        for batch in rows.batches():
-            diagonal += np.einsum("bmd,bm->d", batch.X * batch.X, root[batch.pairs] ** 2)
-        return diagonal
+def _own_eigenvalues(rows: RowOperator, weight: Array, d: int) -> Array:
+    values: list[Array] = []
+    for _, X, pairs, mask in rows.batches():
+        root = np.sqrt(weight[pairs] if mask is None else np.where(mask, weight[pairs], 0.0))
+        B = X * root[..., None]
+        swapped = B.transpose(0, 2, 1)
+        square = swapped @ B if d <= B.shape[1] else B @ swapped
+        values.append(np.asarray(np.linalg.eigvalsh(square), dtype=np.float64).ravel())
+    return np.maximum(np.concatenate(values), 0.0)
+
+
+def _pooled_eigenvalues(rows: RowOperator, weight: Array, d: int) -> Array:
     gram = np.zeros((d, d))
     for _, X, pairs, _ in rows.batches():
-        flat = (X * root[pairs][..., None]).reshape(-1, d)
+        flat = (X * np.sqrt(weight[pairs])[..., None]).reshape(-1, d)
         gram += flat.T @ flat
     return np.maximum(np.linalg.eigvalsh(gram), 0.0)

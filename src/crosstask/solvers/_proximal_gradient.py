@@ -81,10 +81,7 @@ def _steps(problem: Problem) -> tuple[Array, Array]:
     d, K = problem.data.n_features, problem.n_outputs
     size = np.ones(d)
     if problem.coupling.by_feature:
-        size = np.zeros(d)
-        for _tasks, X, pairs, mask in rows.batches():
-            weight = h[pairs] if mask is None else np.where(mask, h[pairs], 0.0)
-            size = np.maximum(size, np.einsum("bmd,bm->bd", X * X, weight).max(axis=0, initial=0.0))
+        size = rows.squares(h).max(axis=0, initial=0.0)
         size = np.where(size > 0, size, 1.0)
     root = np.sqrt(size)
     v = np.random.default_rng(0).standard_normal((problem.data.n_tasks, 1, d))

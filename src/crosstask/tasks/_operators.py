@@ -64,6 +64,14 @@ class RowOperator:
             out[tasks] = R[pairs].transpose(0, 2, 1) @ X
         return out
 
+    def squares(self, h: Array) -> Array:
+        """Return sum_i h_i (x_ij - shift_tj)^2 of each task and feature, shape (T, d): the diagonal of ``second``."""
+        out = np.zeros((self.n_tasks, self.n_features))
+        for tasks, X, pairs, mask in self.batches():
+            weight = h[pairs] if mask is None else np.where(mask, h[pairs], 0.0)
+            out[tasks] = np.einsum("bmd,bmd,bm->bd", X, X, weight)
+        return out
+
     def second(self, h: Array) -> tuple[Array, Array, Array]:
         """Return (sum h, sum h x, sum h x x') of each task, x less the shift: shapes (T,), (T, d), (T, d, d)."""
         total = np.zeros(self.n_tasks)
@@ -109,6 +117,14 @@ class LiftedRows(RowOperator):
         flat = cast("Array", self._lifted.T @ R).reshape(self.n_tasks, self.n_features, -1).transpose(0, 2, 1)
         sums = cast("Array", self._members.T @ R)
         return flat - sums[:, :, None] * self.shift[:, None, :]
+
+    def squares(self, h: Array) -> Array:
+        """Return sum_i h_i (x_ij - shift_tj)^2, from sums over what is stored."""
+        column = h[:, None]
+        squared = cast("Array", self._lifted.multiply(self._lifted).T @ column).reshape(self.n_tasks, -1)
+        first = cast("Array", self._lifted.T @ column).reshape(self.n_tasks, -1)
+        total = cast("Array", self._members.T @ column)
+        return np.maximum(squared - 2.0 * self.shift * first + total * self.shift**2, 0.0)
 
 
 class SharedRows(RowOperator):
