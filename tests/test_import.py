@@ -44,6 +44,24 @@ def test_every_public_name_is_there_and_says_where_it_lives():
     assert set(crosstask.__all__) <= set(dir(crosstask))
 
 
+def test_type_checkers_see_the_catalogue():
+    import ast
+    from pathlib import Path
+
+    import crosstask
+
+    tree = ast.parse(Path(crosstask.__file__).read_text(encoding="utf-8"))
+    seen = {
+        alias.name
+        for guarded in tree.body
+        if isinstance(guarded, ast.If)
+        for line in guarded.body
+        if isinstance(line, ast.ImportFrom)
+        for alias in line.names
+    }
+    assert seen == set(crosstask.__all__) - {"__version__"}
+
+
 def test_import_leaves_scikit_learns_configuration_alone():
     code = (
         "from sklearn import get_config; before = get_config(); import crosstask, warnings\n"

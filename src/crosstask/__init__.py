@@ -6,7 +6,40 @@ Names are loaded on first use, so that ``import crosstask`` costs next to nothin
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal to the catalogue
+    from crosstask.auto import CrossTaskClassifier as CrossTaskClassifier
+    from crosstask.auto import CrossTaskRegressor as CrossTaskRegressor
+    from crosstask.couplings import FeatureNorm as FeatureNorm
+    from crosstask.couplings import Independent as Independent
+    from crosstask.couplings import MeanTied as MeanTied
+    from crosstask.couplings import Pooled as Pooled
+    from crosstask.guard import TransferGuard as TransferGuard
+    from crosstask.metrics import per_task_scores as per_task_scores
+    from crosstask.metrics import task_gain as task_gain
+    from crosstask.metrics import task_scorer as task_scorer
+    from crosstask.model_selection import LeaveOneTaskOut as LeaveOneTaskOut
+    from crosstask.model_selection import TargetTaskKFold as TargetTaskKFold
+    from crosstask.model_selection import TaskKFold as TaskKFold
+    from crosstask.model_selection import TaskShuffleSplit as TaskShuffleSplit
+    from crosstask.model_selection import TaskTimeSeriesSplit as TaskTimeSeriesSplit
+    from crosstask.multitask import EasyAdapt as EasyAdapt
+    from crosstask.multitask import IndependentTasks as IndependentTasks
+    from crosstask.multitask import MultiTaskClassifier as MultiTaskClassifier
+    from crosstask.multitask import MultiTaskRegressor as MultiTaskRegressor
+    from crosstask.multitask import PooledTasks as PooledTasks
+    from crosstask.persistence import load as load
+    from crosstask.persistence import save as save
+    from crosstask.tasks import TaskData as TaskData
+    from crosstask.tasks import TaskStatistics as TaskStatistics
+    from crosstask.tasks import keep_task as keep_task
+    from crosstask.transfer import FineTunedClassifier as FineTunedClassifier
+    from crosstask.transfer import FineTunedRegressor as FineTunedRegressor
+    from crosstask.transfer import KnownCoefficients as KnownCoefficients
+    from crosstask.transfer import PriorClassifier as PriorClassifier
+    from crosstask.transfer import PriorRegressor as PriorRegressor
+    from crosstask.transfer import source_task as source_task
 
 __version__ = "0.1.0"
 
@@ -34,8 +67,10 @@ _CATALOGUE = {
     "crosstask.transfer": (
         "FineTunedClassifier",
         "FineTunedRegressor",
+        "KnownCoefficients",
         "PriorClassifier",
         "PriorRegressor",
+        "source_task",
     ),
 }
 _HOME = {name: module for module, names in _CATALOGUE.items() for name in names}
