@@ -112,3 +112,12 @@ def test_relative_links_lead_somewhere():
         prose = FENCE.sub("", page.read_text(encoding="utf-8"))
         for target in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", prose):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}, which is not there"
+
+
+def test_every_public_name_is_on_a_page():
+    import crosstask
+
+    written = [ROOT / "README.md", *(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts)]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in written)
+    missing = [name for name in crosstask.__all__ if not re.search(rf"\b{re.escape(name)}\b", text)]
+    assert missing == []
