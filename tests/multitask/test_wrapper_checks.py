@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from crosstask.multitask import EasyAdapt, IndependentTasks, PooledTasks
+from crosstask.multitask import EasyAdapt, PooledTasks
 
-ESTIMATORS = [
-    IndependentTasks(Ridge()),
-    IndependentTasks(LogisticRegression()),
-    PooledTasks(Ridge()),
-    PooledTasks(LogisticRegression()),
+ESTIMATORS = [  # those around linear models are in tests/test_check_suites.py
     PooledTasks(HistGradientBoostingRegressor(max_iter=5), "category"),
     PooledTasks(HistGradientBoostingClassifier(max_iter=5), "category"),
     PooledTasks(Ridge(), "none"),
-    EasyAdapt(Ridge()),
-    EasyAdapt(LogisticRegression()),
+    EasyAdapt(make_pipeline(StandardScaler(), Ridge())),
 ]
 
 
