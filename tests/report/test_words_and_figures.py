@@ -15,7 +15,7 @@ from crosstask.report import ReportData
 from crosstask.report._figures import forest_figure, gain_figure, weights_figure, wilson
 from crosstask.report._scale import Formatter, Scale, gain_text, interval_text, listed, loss_text, round_numbers
 from crosstask.report._tables import score_table
-from crosstask.report._words import headline, plural, summary
+from crosstask.report._words import brief, headline, plural, summary
 
 Make = Callable[..., ReportData]
 
@@ -173,3 +173,10 @@ def test_the_forest_draws_the_strongest_first_per_standard_deviation(report_data
 def test_wilson_agrees_with_scipy(k: int, n: int) -> None:
     expected = binomtest(k, n).proportion_ci(method="wilson")
     np.testing.assert_allclose(wilson(k / n, n, z=1.959964), expected, atol=1e-6)
+
+
+def test_findings_of_one_kind_are_counted_beyond_a_few() -> None:
+    findings = (*[("zeros", f"Column {i}.") for i in range(9)], ("level", "Levels."))
+    said = brief(findings)
+    assert said[:4] == ["Column 0.", "Column 1.", "Column 2.", "Column 3."]
+    assert said[4:] == ["5 more findings of this kind are in the model's findings_.", "Levels."]

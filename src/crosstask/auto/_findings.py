@@ -71,7 +71,7 @@ def _zero_codes(column: NDArray[np.float64], name: str, codes: IntVector, tasks:
     """Zeros far below all other values, which themselves lie close together: probably 'not measured'."""
     zero = column == 0.0
     others = np.unique(column[~np.isnan(column) & ~zero])
-    if not zero.any() or len(others) < 10 or others[0] < 0.0:
+    if not zero.any() or zero.mean() > 0.5 or len(others) < 10 or others[0] < 0.0:  # mostly zero: counts, word weights
         return []
     far = others[0] >= 10.0 * np.median(np.diff(others)) and others[0] >= 0.2 * np.median(others)
     if not far:

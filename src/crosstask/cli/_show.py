@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from crosstask.report._scale import gain_text, interval_text, loss_text
-from crosstask.report._words import SAID, headline, plural, summary
+from crosstask.report._words import SAID, brief, headline, plural, summary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +39,7 @@ def show(data: ReportData, out: Console) -> None:
         _items([task.reason for task in data.tasks], out)
     if data.findings:
         out.print("\nTo mind:")
-        _items([sentence for _, sentence in data.findings], out)
+        _items(brief(data.findings), out)
 
 
 def _items(sentences: list[str], out: Console) -> None:

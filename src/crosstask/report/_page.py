@@ -57,6 +57,8 @@ def _context(data: ReportData) -> dict[str, Any]:
         "one": words.plural(data.task_word, 1),
         "several": words.plural(data.task_word, 2),
         "facts": {"own": loss_text(own), "guarded": loss_text(guarded), "change": _change(own, guarded)},
+        "findings": words.brief(data.findings),
+        "borrowed": words.brief(data.borrowed),
         "groups": words.grouped(data.tasks),
         "said": words.SAID,
         "meant": words.MEANT,

@@ -103,6 +103,19 @@ def mean_losses(data: ReportData) -> tuple[float, float]:
     return float(own), float(guarded)
 
 
+def brief(findings: tuple[tuple[str, str], ...], most: int = 4) -> list[str]:
+    """Return the sentences, of each kind at most so many, with a count of the rest."""
+    kinds: dict[str, list[str]] = {}
+    for code, sentence in findings:
+        kinds.setdefault(code, []).append(sentence)
+    said: list[str] = []
+    for sentences in kinds.values():
+        said += sentences[:most]
+        if len(sentences) > most:
+            said.append(f"{len(sentences) - most} more findings of this kind are in the model's findings_.")
+    return said
+
+
 def grouped(tasks: tuple[TaskResult, ...]) -> list[tuple[Code, list[TaskResult]]]:
     """Return the tasks of each verdict, those left alone first."""
     groups: list[tuple[Code, list[TaskResult]]] = [
