@@ -25,7 +25,7 @@ class EasyAdapt(OneModel):
     ----------
     estimator : estimator
         Any scikit-learn regressor or classifier on numbers, or a Pipeline that ends in one; in a Pipeline the
-        columns are copied before the last step.
+        columns are copied before the last step. Weights reach the last step.
     shared_weight : float, default=1.0
         c > 0. Larger values make the shared slopes cheaper, and the tasks more alike.
     task_column : str or int, optional

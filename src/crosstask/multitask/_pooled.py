@@ -83,7 +83,7 @@ class PooledTasks(OneModel):
     ----------
     estimator : estimator
         Any scikit-learn regressor or classifier, or a Pipeline that ends in one; in a Pipeline the task enters
-        before the last step, so that no scaler or ColumnTransformer changes or drops it.
+        before the last step, so that no scaler or ColumnTransformer changes or drops it. Weights reach the last step.
     encode_task : {"onehot", "category", "none"}, default="onehot"
         "onehot" appends one indicator column a task. "category" appends one column: of dtype category in a pandas
         frame, else the code of the task; HistGradientBoosting and LightGBM are told that it is a category, and
