@@ -12,10 +12,10 @@ from crosstask.guard._evidence import Evidence
 Array = NDArray[np.float64]
 ROWS_CAP = 100.0
 """A task speaks to the others with at most this many rows, so that one huge task is no crowd."""
-STUDENT = 10.0
+STUDENT = 5.0
 """Degrees of freedom: differences of losses have heavier tails than a normal."""
-HARM = 3.0
-"""Weight of the harm that the crowd's stack does on the task's own rows, in nats."""
+MOST_HARM = 3.0
+"""Largest weight of the harm that the crowd's stack does on the task's own rows, in nats."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,9 @@ def harm(gain: Array, n: Array, unit: float) -> Array:
     """Log factor for a crowd whose stack does worse on the task's own rows than its own model; none if better.
 
     The stack is made without the task, so that n gain / unit is a log likelihood ratio in nats; a level that gives
-    the others r rows takes the share r / (r + n) of the harm.
+    the others r rows takes the share r / (r + n) of the harm. With few tasks, whose shares of the levels are hardly
+    known, harm counts more than its likelihood, as an insurance: 1 + 20 / n_tasks times, 3 times at most.
     """
     between = np.array([level.between_rows for level in LEVELS])
-    return HARM * (np.minimum(gain, 0.0) * n / unit)[:, None] * between / (between + n[:, None])
+    insurance = min(MOST_HARM, 1.0 + 20.0 / max(int((n >= 1.0).sum()), 1))
+    return insurance * (np.minimum(gain, 0.0) * n / unit)[:, None] * between / (between + n[:, None])

@@ -1,0 +1,111 @@
+"""The bounds of docs/guard.md on a small part of their grid, with room for the few replications."""
+
+import numpy as np
+import pytest
+from benchmarks.guard import cell_weights, change, summarise
+from benchmarks.guard_simulation import NAMES, simulate
+
+from crosstask.guard._evidence import Evidence
+from crosstask.guard._losses import LogMixture, SquaredMixture
+from crosstask.guard._rules import guard_weights
+
+
+def evidence_of(residuals, codes, loss=None):
+    n = len(residuals)
+    y = np.random.default_rng(9).standard_normal((n, 1))
+    zeros = np.zeros(n, dtype=np.intp)
+    predictions = y[:, :, None] - residuals[:, :, None]
+    n_tasks = int(codes.max()) + 1
+    return Evidence(predictions, y, codes, np.ones(n), zeros, n_tasks, loss or SquaredMixture())
+
+
+def test_closed_form_candidates_are_scikit_learns():
+    from benchmarks.guard_simulation import ALPHAS, _paths
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((3, 30, 10)), rng.standard_normal((3, 30))
+    Z = np.concatenate([X, np.ones((3, 30, 1)), y[..., None]], axis=-1)
+    own, pooled, _, tied = _paths(np.einsum("tni,tnj->tij", Z, Z)[None])
+    for a, alpha in enumerate(ALPHAS):
+        for t in range(3):
+            ridge = Ridge(alpha=30 * alpha).fit(X[t], y[t])
+            np.testing.assert_allclose(own[a, 0, t], [*ridge.coef_, ridge.intercept_], rtol=1e-8, atol=1e-10)
+        ridge = Ridge(alpha=90 * alpha).fit(X.reshape(-1, 10), y.reshape(-1))
+        np.testing.assert_allclose(pooled[a, 0, 0], [*ridge.coef_, ridge.intercept_], rtol=1e-8, atol=1e-10)
+    heavy = tied[-1, 0, :, :-1]  # slopes of tasks tied strongly lie closer together than those of tasks alone
+    assert heavy.std(axis=0).mean() < own[0, 0, :, :-1].std(axis=0).mean()
+
+
+def test_identical_tasks_keep_the_gain():
+    cell = simulate(40, 1.0, 0, n_replications=12, seed=7)
+    kept = {mode: summarise(cell, mode) for mode in ("balanced", "cautious", "bold")}
+    assert kept["balanced"]["mean"] < 0.93 * kept["balanced"]["best"] < 0.0
+    assert kept["cautious"]["mean"] < 0.7 * kept["cautious"]["best"]
+    assert kept["bold"]["mean"] < 0.95 * kept["bold"]["best"]
+
+
+@pytest.mark.parametrize(("n_tasks", "n_flipped"), [(10, 2), (4, 1)])
+@pytest.mark.parametrize("relatedness", [0.5, 1.0])
+def test_sign_flipped_tasks_are_hardly_harmed(n_tasks, n_flipped, relatedness):
+    cell = simulate(40, relatedness, n_flipped, n_tasks=n_tasks, n_replications=12, seed=7)
+    balanced, cautious, bold = (summarise(cell, mode) for mode in ("balanced", "cautious", "bold"))
+    assert balanced["flipped"] < 4.0
+    assert cautious["flipped"] < 2.0
+    assert balanced["mean"] < 1.0
+    assert bold["flipped"] > balanced["flipped"]
+
+
+def test_unrelated_tasks_are_not_harmed():
+    cell = simulate(40, 0.0, 0, n_replications=12, seed=7)
+    assert summarise(cell, "balanced")["mean"] < 0.5
+
+
+def test_the_rule_knows_neither_the_order_of_tasks_nor_the_unit_of_y():
+    cell = simulate(20, 0.75, 2, n_replications=2, seed=1)
+    weights = cell_weights(cell, "balanced")
+    turned = type(cell)(
+        3e4 * cell.residuals[:, ::-1], 3e4 * cell.centred[:, ::-1], cell.excess, cell.flipped, cell.fold
+    )
+    np.testing.assert_allclose(cell_weights(turned, "balanced")[:, ::-1], weights, atol=1e-6)
+    np.testing.assert_allclose(weights.sum(axis=-1), 1.0)
+    assert change(cell, np.broadcast_to(np.eye(len(NAMES))[0], weights.shape)).max() == 0.0
+
+
+@pytest.mark.parametrize("n_tasks", [1, 2, 3])
+@pytest.mark.parametrize("mode", ["balanced", "cautious", "bold"])
+def test_few_tasks_and_tasks_without_rows(n_tasks, mode):
+    rng = np.random.default_rng(n_tasks)
+    residuals = rng.standard_normal((12 * n_tasks, 3)) * [1.0, 0.3, 2.0]
+    evidence = evidence_of(residuals, np.repeat(np.arange(n_tasks), 12))
+    weights = guard_weights(evidence, mode).task
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+    assert (weights[:, 1] > 0.5).all()
+    parts = (getattr(evidence, name) for name in ("predictions", "y", "codes", "weight", "fold"))
+    hollow = Evidence(*parts, n_tasks + 1, SquaredMixture())
+    weights = guard_weights(hollow, mode).task
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0)
+
+
+def test_tasks_that_agree_to_the_letter_do_not_divide_by_zero():
+    residuals = np.tile([[1.0, 0.5], [-1.0, -0.5]], (20, 1))
+    weights = guard_weights(evidence_of(residuals, np.repeat(np.arange(4), 10))).task
+    np.testing.assert_allclose(weights[:, 1], 1.0, atol=1e-3)
+    perfect = guard_weights(evidence_of(np.zeros((40, 2)), np.repeat(np.arange(4), 10))).task
+    assert np.isfinite(perfect).all()
+
+
+def test_log_loss_stays_in_nats():
+    """A task that is easy (losses near zero) must not shout down the others, as relative losses would make it."""
+    rng = np.random.default_rng(0)
+    codes = np.repeat(np.arange(3), 40)
+    p = np.clip(rng.beta(4, 2, (120, 2)), 0.01, 0.99)
+    p[codes == 0] = [0.999, 0.998]
+    zeros = np.zeros(120, dtype=np.intp)
+    evidence = Evidence(p[:, :, None], np.zeros((120, 1)), codes, np.ones(120), zeros, 3, LogMixture())
+    np.testing.assert_array_equal(evidence.scale(), 1.0)
+    better = p[codes > 0].copy()
+    without = Evidence(
+        better[:, :, None], np.zeros((80, 1)), codes[codes > 0] - 1, np.ones(80), zeros[:80], 2, LogMixture()
+    )
+    np.testing.assert_allclose(guard_weights(evidence).shared, guard_weights(without).shared, atol=0.02)
