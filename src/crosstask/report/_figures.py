@@ -229,7 +229,7 @@ def forest_figure(table: CoefficientTable) -> ForestFigure:
     named = [(task, f"t{t % FOREST_LANES}") for t, task in enumerate(table.tasks)] if not strips else []
     left_out = len(table.features) - len(rows)
     return ForestFigure(
-        rows, named, left_out, table.scale is not None, table.odds, axis.ticks(effect_text), axis.at(0.0), strips
+        rows, named, left_out, table.scale is not None, table.odds, axis.ticks(effect_text, 7), axis.at(0.0), strips
     )
 
 
