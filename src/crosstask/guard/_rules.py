@@ -67,7 +67,7 @@ class Expansion:
 def guard_weights(evidence: Evidence, mode: str = "balanced", borrowed: NDArray[np.bool_] | None = None) -> Weights:
     """Return the weights of every task under a rule: "balanced", "cautious" or "bold".
 
-    ``borrowed`` tasks, and those without evidence, get the crowd's weights.
+    ``borrowed`` tasks, and those without evidence, get the stack of all tasks.
     """
     n_tasks = evidence.n_tasks
     borrowed = np.zeros(n_tasks, dtype=bool) if borrowed is None else borrowed
@@ -89,7 +89,7 @@ def guard_weights(evidence: Evidence, mode: str = "balanced", borrowed: NDArray[
         task = np.zeros((n_tasks, evidence.n_candidates))
         for k, level in enumerate(LEVELS):
             task += belief[:, [k]] * _solve(evidence, scale, expansion, others, level.prior_rows, level.kappa)
-    task[borrowed] = crowd[borrowed]
+    task[borrowed] = shared
     return Weights(task, crowd, shared, belief)
 
 
