@@ -27,6 +27,7 @@ from crosstask.guard._rules import guard_weights
 
 Array = NDArray[np.float64]
 RELATEDNESS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
+BLOCK = 50
 MODES = ("balanced", "cautious", "bold")
 
 
@@ -71,7 +72,18 @@ def summarise(cell: Cell, mode: str) -> dict[str, float]:
     }
 
 
-def simulated(n_replications: int, seed: int, sizes: tuple[int, ...] = (20, 40, 100, 300)) -> None:
+def draw_cell(n_rows: int, relatedness: float, n_flipped: int, n_tasks: int, n_replications: int, seed: int) -> Cell:
+    """Draw the replications in blocks of 50, block b from seed + b, so that more of them keep the first."""
+    blocks = []
+    for start in range(0, n_replications, BLOCK):
+        size = min(BLOCK, n_replications - start)
+        options = {"n_tasks": n_tasks, "n_replications": size, "seed": seed + start // BLOCK}
+        blocks.append(simulate(n_rows, relatedness, n_flipped, **options))
+    parts = {name: np.concatenate([getattr(b, name) for b in blocks]) for name in ("residuals", "centred", "excess")}
+    return Cell(**parts, flipped=blocks[0].flipped, fold=blocks[0].fold)
+
+
+def simulated(n_replications: int, seed: int, sizes: list[int]) -> None:
     for n_tasks, n_flipped in ((10, 2), (4, 1)):
         print(f"\n{n_tasks} tasks, {n_replications} replications, seed {seed}: change of the squared error, per cent")
         print(
@@ -80,7 +92,7 @@ def simulated(n_replications: int, seed: int, sizes: tuple[int, ...] = (20, 40, 
         print("|---|---|---|---|---|---|---|")
         for n_rows in sizes:
             cells = {
-                (r, k): simulate(n_rows, r, k, n_tasks=n_tasks, n_replications=n_replications, seed=seed)
+                (r, k): draw_cell(n_rows, r, k, n_tasks, n_replications, seed)
                 for r in RELATEDNESS
                 for k in (0, n_flipped)
             }
@@ -134,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--part", choices=("simulated", "real", "both"), default="both")
     parser.add_argument("--replications", type=int, default=50)
+    parser.add_argument("--rows", type=int, nargs="+", default=[20, 40, 100, 300])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--seeds", type=int, default=3, help="draws of the real tables")
     options = parser.parse_args()
@@ -141,7 +154,7 @@ def main() -> None:
     print(f"Python {platform.python_version()}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, ", end="")
     print(f"{platform.machine()}, {os.cpu_count()} cores")
     if options.part in ("simulated", "both"):
-        simulated(options.replications, options.seed)
+        simulated(options.replications, options.seed, options.rows)
     if options.part in ("real", "both"):
         real(options.seeds)
 
