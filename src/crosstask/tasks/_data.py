@@ -231,13 +231,23 @@ def column_scale(data: TaskData) -> Array:
         weight = np.bincount(data.table_row, weight, data.X.shape[0])
     share = np.array(weight / weight.sum())
     if sparse.issparse(data.X):
-        from sklearn.utils.sparsefuncs import mean_variance_axis
-
-        moments: Any = mean_variance_axis(data.X, 0, weights=share)
-        mean, variance = np.asarray(moments[0], dtype=np.float64), np.asarray(moments[1], dtype=np.float64)
+        mean, variance = _sparse_moments(data.X, share)
     else:
         mean = share @ data.X
+        mean = mean + share @ (data.X - mean)  # over many rows the mean of ones misses 1 by more than rounding
         variance = share @ (data.X - mean) ** 2
     rounding = 10.0 * float(np.finfo(data.X.dtype).eps) * np.abs(mean)
     deviation = np.sqrt(variance)
     return np.where(deviation > rounding, deviation, 1.0)
+
+
+def _sparse_moments(X: Any, share: Array) -> tuple[Array, Array]:
+    """Weighted mean and variance of the columns, in float64, in two passes over what is stored."""
+    d = X.shape[1]
+    weight, values = np.repeat(share, np.diff(X.indptr)), X.data.astype(np.float64)
+    full = np.bincount(X.indices, minlength=d) >= X.shape[0]
+    empty = np.where(full, 0.0, np.maximum(1.0 - np.bincount(X.indices, weight, d), 0.0))
+    mean = np.bincount(X.indices, weight * values, d)
+    mean = mean + np.bincount(X.indices, weight * (values - mean[X.indices]), d) - empty * mean
+    apart = values - mean[X.indices]
+    return mean, np.asarray(np.bincount(X.indices, weight * apart * apart, d) + empty * mean**2, dtype=np.float64)
