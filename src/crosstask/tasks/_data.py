@@ -247,7 +247,8 @@ def _sparse_moments(X: Any, share: Array) -> tuple[Array, Array]:
     weight, values = np.repeat(share, np.diff(X.indptr)), X.data.astype(np.float64)
     full = np.bincount(X.indices, minlength=d) >= X.shape[0]
     empty = np.where(full, 0.0, np.maximum(1.0 - np.bincount(X.indices, weight, d), 0.0))
-    mean = np.bincount(X.indices, weight * values, d)
+    mean: Any = np.bincount(X.indices, weight * values, d)
     mean = mean + np.bincount(X.indices, weight * (values - mean[X.indices]), d) - empty * mean
     apart = values - mean[X.indices]
-    return mean, np.asarray(np.bincount(X.indices, weight * apart * apart, d) + empty * mean**2, dtype=np.float64)
+    squares: Any = np.bincount(X.indices, weight * apart * apart, d)
+    return mean, squares + empty * mean**2
