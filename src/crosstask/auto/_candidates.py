@@ -17,6 +17,7 @@ from crosstask.couplings import MeanTied
 from crosstask.multitask import IndependentTasks, MultiTaskClassifier, MultiTaskRegressor, PooledTasks
 
 N_ALPHAS, N_ALPHAS_LOGISTIC = 20, 8  # three to four decades; the guard blends what lies between
+PRIOR_WIDTH = 1.0  # of log alpha, logistic models only: a factor of e either way is nothing unusual
 FEW_ROWS_FOR_BOOSTING = 500
 FEW_ROWS_A_TASK_FOR_BOOSTING = 30
 MANY_ROWS = 5000
@@ -91,7 +92,16 @@ def _linear(shape: DataShape) -> list[tuple[str, Any]]:
     ]
     plain = [("base rate" if shape.classification else "task mean", mean)]
     plain += [(name, model(coupling, n_alphas=n_alphas, unseen_task="pooled")) for name, coupling in couplings]
-    return [(name, Prepared(estimator, names=shape.names, levels=shape.levels)) for name, estimator in plain]
+    steady = {"own", "pooled", "mean tied", "easy adapt"} if shape.classification else set[str]()
+    return [
+        (
+            name,
+            Prepared(
+                estimator, names=shape.names, levels=shape.levels, prior_width=PRIOR_WIDTH if name in steady else None
+            ),
+        )
+        for name, estimator in plain
+    ]
 
 
 def _add_boosting(listed: CandidateList, shape: DataShape) -> None:

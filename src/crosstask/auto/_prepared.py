@@ -13,6 +13,7 @@ from sklearn.utils.metaestimators import available_if
 
 from crosstask.auto._columns import is_category
 from crosstask.auto._encoder import NumericEncoder
+from crosstask.auto._steady import steadied
 
 FloatMatrix = NDArray[np.float64]
 Form = Literal["encoded", "raw", "frame"]
@@ -38,6 +39,8 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
     form : {"encoded", "raw", "frame"}, default="encoded"
         "encoded": finite numbers, by a :class:`NumericEncoder` fitted on the rows of fit. "raw": the matrix with NaN
         as it is. "frame": a pandas frame in which categories have dtype category.
+    prior_width : float, optional
+        Weak prior on the alpha of a logistic model, see :func:`steadied`; None for none.
 
     Attributes
     ----------
@@ -54,11 +57,13 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         names: list[str] | None = None,
         levels: list[Any] | None = None,
         form: Form = "encoded",
+        prior_width: float | None = None,
     ) -> None:
         self.estimator = estimator
         self.names = names
         self.levels = levels
         self.form = form
+        self.prior_width = prior_width
 
     def fit(self, X: FloatMatrix, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
         """Learn the preparation from these rows, then fit the estimator on them."""
@@ -66,7 +71,10 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         if self.form == "encoded":
             self.encoder_ = NumericEncoder(self.names, self.levels).fit(X, sample_weight=sample_weight)
         own: Any = clone(self.estimator)
-        self.estimator_ = own.fit(self._prepare(X), y, task=task, sample_weight=sample_weight)
+        prepared = self._prepare(X)
+        self.estimator_ = own.fit(prepared, y, task=task, sample_weight=sample_weight)
+        if self.prior_width is not None:
+            steadied(self.estimator_, prepared, y, task, sample_weight, width=self.prior_width)
         for learnt in ("classes_", "tasks_"):
             if hasattr(self.estimator_, learnt):
                 setattr(self, learnt, getattr(self.estimator_, learnt))
