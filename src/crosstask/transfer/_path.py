@@ -38,6 +38,8 @@ class FoldDesign:
         Linear predictors of the sources, without intercept.
     n_columns : int
         Number d of columns before the rotation.
+    total : float
+        Sum of the sample weights.
     classification, fit_intercept : bool
         Logistic or squared loss; whether an intercept is learnt.
     """
@@ -49,6 +51,7 @@ class FoldDesign:
     indicator: Floats
     offset: Floats
     n_columns: int
+    total: float
     classification: bool
     fit_intercept: bool
 
@@ -74,8 +77,7 @@ class FoldDesign:
         """
         if not self.classification:
             return 0.0
-        n_rows, n_columns = self.train.shape[1], max(self.n_columns, 1)
-        return float(self.moment.sum(axis=1).mean()) / n_columns / (9.0 * n_rows)
+        return float(self.moment.sum(axis=1).mean()) / max(self.n_columns, 1) / (9.0 * self.total)
 
     def path_loss(self, alphas: Floats, strengths: Floats) -> Floats:
         """Mean held-out loss of each fold, for (A,) alphas and (G, S) strengths: shape (F, A, G).
@@ -172,6 +174,7 @@ def fold_design(target: Target, folds: Folds, *, fit_intercept: bool) -> FoldDes
         indicator,
         offset,
         X.shape[1],
+        float(target.weight.sum()),
         target.classes is not None,
         fit_intercept,
     )
