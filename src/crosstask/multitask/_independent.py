@@ -91,7 +91,8 @@ class IndependentTasks(WrappedEstimator):
     def _fit_rows(self, rows: TaskRows, row_of_pair: IntVector) -> None:
         assert rows.y is not None
         classes = self.classes_ if is_classifier(self) else None
-        pairs_of_task = [np.flatnonzero(rows.codes == t) for t in range(rows.n_tasks)]
+        ends = np.cumsum(np.bincount(rows.codes, minlength=rows.n_tasks))
+        pairs_of_task = np.split(np.argsort(rows.codes, kind="stable"), ends[:-1])
         own: Any = Parallel(n_jobs=self.n_jobs)(
             delayed(_fit_own)(self.estimator, _part(rows, pairs, row_of_pair), classes, rows.tasks[t].item())
             for t, pairs in enumerate(pairs_of_task)
