@@ -76,3 +76,11 @@ def test_many_levels_are_cut_to_the_most_frequent():
     codes = np.repeat(np.arange(40.0), 2)[:, None]
     encoder = NumericEncoder(["shop"], [[f"s{k}" for k in range(40)]]).fit(codes)
     assert len(encoder.names_out_) == 30
+
+
+def test_values_outside_the_range_of_fit_are_held_at_its_end():
+    seen = np.array([[1.0, np.nan], [3.0, 5.0], [2.0, 7.0]])
+    encoder = NumericEncoder(["a", "b"], [None, None]).fit(seen)
+    beyond = encoder.transform(np.array([[-9.0, 100.0], [9.0, np.nan]]))
+    assert encoder.names_out_[:2] == ["a", "b"]
+    np.testing.assert_array_equal(beyond[:, :2], [[1.0, 7.0], [3.0, 6.0]])

@@ -22,6 +22,9 @@ class NumericEncoder(BaseEstimator):
     (the 30 most frequent). A number of a few whole values stays a number and gets a column for each value as well,
     since such numbers often are codes. Columns without variation in the data of fit are left out.
 
+    A value outside the range that fit saw is held at the end of that range, as trees do by construction: a line fitted
+    to a few rows, or to the months before, is not to be trusted beyond them.
+
     Parameters
     ----------
     names : list of str
@@ -49,12 +52,9 @@ class NumericEncoder(BaseEstimator):
         self.fill_ = _means(spread, sample_weight)
         gaps = np.isnan(X)
         self.gap_of_, gap_names = _gap_patterns(gaps, names)
-        varies = np.concatenate(
-            [
-                _varies(np.where(np.isnan(spread), self.fill_, spread)),
-                np.ones(len(self.gap_of_), dtype=bool),
-            ]
-        )
+        filled = np.where(np.isnan(spread), self.fill_, spread)
+        self.low_, self.high_ = filled.min(axis=0), filled.max(axis=0)
+        varies = np.concatenate([_varies(filled), np.ones(len(self.gap_of_), dtype=bool)])
         if not varies.any():  # every column constant in this fold: one column of zeros keeps the models' shapes
             varies[0] = True
         self.kept_ = np.flatnonzero(varies)
@@ -65,7 +65,7 @@ class NumericEncoder(BaseEstimator):
     def transform(self, X: FloatMatrix) -> FloatMatrix:
         """Return the finite matrix of shape (n_rows, len(names_out_))."""
         spread = self._spread_out(X)
-        filled = np.where(np.isnan(spread), self.fill_, spread)
+        filled = np.clip(np.where(np.isnan(spread), self.fill_, spread), self.low_, self.high_)
         encoded = np.hstack([filled, np.isnan(X[:, self.gap_of_]).astype(np.float64)])
         return np.ascontiguousarray(encoded[:, self.kept_])
 
