@@ -188,6 +188,16 @@ def test_bad_predictions_are_refused(model, call, message):
         model.predict(**call)
 
 
+def test_polars_names_must_match_those_of_fit():
+    table = pl.from_pandas(FRAME)
+    model = Honest(task_column="site").fit(table, Y)
+    assert model.feature_names_in_.tolist() == ["p", "site", "q"]
+    for other in (table.select("q", "site", "p"), table.rename({"q": "r"})):
+        with pytest.raises(ValueError, match="The feature names should match those that were passed during fit"):
+            model.predict(other)
+    np.testing.assert_allclose(model.predict(FRAME), model.predict(table))
+
+
 def test_polars_dates_and_text_columns_are_named():
     table = pl.DataFrame({"p": X[:, 0], "day": ["2024-01-01"] * N}).with_columns(pl.col("day").str.to_date())
     with pytest.raises(ValueError, match="text, dates or the like in column 'day'"):

@@ -128,6 +128,8 @@ def open_fit(estimator: Any, X: Any, y: Any, *, task: Any = None, sample_weight:
     table = as_table(X)
     refuse_repeated_names(table)
     validate_data(estimator, table, skip_check_array=True)
+    if is_frame(table) and not hasattr(table, "iloc"):  # scikit-learn 1.6 does not see the names of polars 2
+        estimator.feature_names_in_ = np.array(table.columns, dtype=object)
     if n_rows(table) == 0:
         raise ValueError("X has no rows (0 sample(s)): pass at least one row a task.")
     column = getattr(estimator, "task_column", None)
@@ -198,6 +200,11 @@ def _check_columns(estimator: Any, table: Any, column: Any) -> None:
             return
         if column is not None and column in known and column not in names:
             pop_column(table, column)  # raises: it names the columns that X has
+        if not hasattr(table, "iloc"):
+            raise ValueError(
+                f"The feature names should match those that were passed during fit: fit had {known.tolist()[:12]}, "
+                f"this X has {names[:12]}; select the columns of fit, in its order."
+            )
     validate_data(estimator, table, skip_check_array=True, reset=False)
 
 
