@@ -22,8 +22,8 @@ class NumericEncoder(BaseEstimator):
     (the 30 most frequent). A number of a few whole values stays a number and gets a column for each value as well,
     since such numbers often are codes. Columns without variation in the data of fit are left out.
 
-    A value outside the range that fit saw is held at the end of that range, as trees do by construction: a line fitted
-    to a few rows, or to the months before, is not to be trusted beyond them.
+    A value outside the range that fit saw is held at its end (rounded outwards), as trees do by construction: a line
+    fitted to a few rows, or to the months before, is not to be trusted beyond them.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class NumericEncoder(BaseEstimator):
         gaps = np.isnan(X)
         self.gap_of_, gap_names = _gap_patterns(gaps, names)
         filled = np.where(np.isnan(spread), self.fill_, spread)
-        self.low_, self.high_ = filled.min(axis=0), filled.max(axis=0)
+        self.low_, self.high_ = _rounded_range(filled)
         varies = np.concatenate([_varies(filled), np.ones(len(self.gap_of_), dtype=bool)])
         if not varies.any():  # every column constant in this fold: one column of zeros keeps the models' shapes
             varies[0] = True
@@ -105,6 +105,14 @@ def _means(spread: FloatMatrix, sample_weight: NDArray[np.float64] | None) -> ND
     total = weight.sum(axis=0)
     sums = (np.where(present, spread, 0.0) * weight).sum(axis=0)
     return np.divide(sums, total, out=np.zeros(spread.shape[1]), where=total > 0)
+
+
+def _rounded_range(matrix: FloatMatrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ends of each column, rounded outwards by up to a tenth, so that a saved model tells nobody's value."""
+    low, high = matrix.min(axis=0), matrix.max(axis=0)
+    width = np.where(high > low, high - low, 1.0)
+    step = 10.0 ** (np.floor(np.log10(width)) - 1.0)
+    return np.floor(low / step) * step, np.ceil(high / step) * step
 
 
 def _varies(matrix: FloatMatrix) -> NDArray[np.bool_]:
