@@ -13,7 +13,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from crosstask.couplings import Independent
 from crosstask.multitask import EasyAdapt, IndependentTasks, PooledTasks
-from crosstask.multitask._support import weight_keyword
+from crosstask.tasks import weight_keyword
 
 Candidates = list[tuple[str, Any]]
 _CONSTANTS = ("Dummy", "TaskMean", "BaseRate")

@@ -13,7 +13,6 @@ from sklearn.utils import get_tags
 from crosstask.multitask._support import (
     IntVector,
     check_option,
-    fit_weighted,
     fold_parameters,
     local_folds,
     split_pipeline,
@@ -26,7 +25,7 @@ from crosstask.multitask._task_columns import (
     indicators,
 )
 from crosstask.multitask._wrapper import WrappedEstimator
-from crosstask.tasks import TaskRows, is_frame
+from crosstask.tasks import TaskRows, fit_weighted, is_frame
 
 _Boosting = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 

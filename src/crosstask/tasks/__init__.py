@@ -7,6 +7,7 @@ from crosstask.tasks._ids import TaskIndex, as_task_ids
 from crosstask.tasks._keep import keep_task
 from crosstask.tasks._mixin import TaskMixin, numeric_matrix
 from crosstask.tasks._statistics import TaskStatistics
+from crosstask.tasks._weighted_fit import fit_weighted, weight_keyword
 
 __all__ = [
     "TaskData",
@@ -17,6 +18,7 @@ __all__ = [
     "as_task_ids",
     "column_names",
     "column_scale",
+    "fit_weighted",
     "is_frame",
     "keep_task",
     "n_rows",
@@ -25,4 +27,5 @@ __all__ = [
     "open_predict",
     "pop_column",
     "take_rows",
+    "weight_keyword",
 ]
