@@ -11,7 +11,16 @@ from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor
 from crosstask.guard import TransferGuard
 from crosstask.multitask import EasyAdapt, IndependentTasks, MultiTaskClassifier, MultiTaskRegressor, PooledTasks
 from crosstask.testing import CHECKS, parametrize_with_task_checks
-from crosstask.transfer import FineTunedClassifier, FineTunedRegressor, PriorClassifier, PriorRegressor
+from crosstask.transfer import (
+    CORAL,
+    EasyAdaptFeatures,
+    FineTunedClassifier,
+    FineTunedRegressor,
+    LabelledRows,
+    PriorClassifier,
+    PriorRegressor,
+    SubspaceAlignment,
+)
 
 LOGISTIC = LogisticRegression(max_iter=1000)
 MULTI_TASK = [
@@ -35,6 +44,13 @@ MULTI_TASK = [
     CrossTaskClassifier([("logistic", LOGISTIC)]),
 ]
 TRANSFER = [PriorRegressor(), PriorClassifier(), FineTunedRegressor(), FineTunedClassifier()]
+FROM_ROWS = [
+    CORAL(),
+    SubspaceAlignment(),
+    EasyAdaptFeatures(),
+    LabelledRows(Ridge()),
+    LabelledRows(LogisticRegression()),
+]
 
 WIDE = {
     "check_classifier_multioutput": "of a wide target predict_proba is (row, task, class), for tasks with more "
@@ -65,7 +81,7 @@ def _ours(estimator):
     return {check: why for check, why in _expected(estimator).items() if check in CHECKS}
 
 
-@parametrize_with_checks(MULTI_TASK + TRANSFER, expected_failed_checks=_expected)
+@parametrize_with_checks(MULTI_TASK + TRANSFER + FROM_ROWS, expected_failed_checks=_expected)
 def test_scikit_learns_suite(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)

@@ -34,11 +34,15 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.tasks import TaskData as TaskData
     from crosstask.tasks import TaskStatistics as TaskStatistics
     from crosstask.tasks import keep_task as keep_task
+    from crosstask.transfer import CORAL as CORAL
+    from crosstask.transfer import EasyAdaptFeatures as EasyAdaptFeatures
     from crosstask.transfer import FineTunedClassifier as FineTunedClassifier
     from crosstask.transfer import FineTunedRegressor as FineTunedRegressor
     from crosstask.transfer import KnownCoefficients as KnownCoefficients
+    from crosstask.transfer import LabelledRows as LabelledRows
     from crosstask.transfer import PriorClassifier as PriorClassifier
     from crosstask.transfer import PriorRegressor as PriorRegressor
+    from crosstask.transfer import SubspaceAlignment as SubspaceAlignment
     from crosstask.transfer import source_task as source_task
 
 __version__ = "0.1.0"
@@ -65,11 +69,15 @@ _CATALOGUE = {
     "crosstask.persistence": ("load", "save"),
     "crosstask.tasks": ("TaskData", "TaskStatistics", "keep_task"),
     "crosstask.transfer": (
+        "CORAL",
+        "EasyAdaptFeatures",
         "FineTunedClassifier",
         "FineTunedRegressor",
         "KnownCoefficients",
+        "LabelledRows",
         "PriorClassifier",
         "PriorRegressor",
+        "SubspaceAlignment",
         "source_task",
     ),
 }

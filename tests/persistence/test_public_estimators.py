@@ -15,6 +15,7 @@ import pytest
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
+from tests.transfer import from_rows
 
 import crosstask as ct
 from crosstask.persistence import describe, load, save
@@ -153,6 +154,8 @@ def test_every_public_estimator_is_tried_here() -> None:
         *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt"),
         *("TransferGuard", "PriorRegressor", "PriorClassifier", "FineTunedRegressor", "FineTunedClassifier"),
         *("CrossTaskRegressor", "CrossTaskClassifier"),
+        *(type(made).__name__ for made in (*from_rows.TRANSFORMERS, *from_rows.ESTIMATORS)),  # tests/transfer
+        "LabelledRows",
     }
     public = {
         name

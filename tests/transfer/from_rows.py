@@ -1,0 +1,31 @@
+"""One table of three tasks, and every transformer and estimator that learns from the rows of all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from crosstask.transfer import CORAL, EasyAdaptFeatures, SubspaceAlignment
+
+TRANSFORMERS = [CORAL("t"), SubspaceAlignment("t", n_components=2), EasyAdaptFeatures("t")]
+ESTIMATORS: list[Any] = []
+
+
+def table(classification: bool = True, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:
+    """Sites a and b of 30 rows, target t of 24; three features; the classes in text, or a real y."""
+    rng = np.random.default_rng(seed)
+    site = np.repeat(["a", "b", "t"], [30, 30, 24])
+    X = rng.normal(size=(84, 3)) + (site == "t")[:, None] * 0.5
+    z = X @ [1.5, -1.0, 0.0] + 0.5 * rng.normal(size=84)
+    frame = pd.DataFrame(X, columns=["u", "v", "w"])
+    frame.insert(1, "site", site)
+    return frame, np.where(z > 0, "yes", "no") if classification else z
+
+
+def by_column(made: Any) -> Any:
+    """Return a clone that reads the tasks from the column ``site``."""
+    from sklearn.base import clone
+
+    return clone(made).set_params(task_column="site")
