@@ -13,10 +13,15 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.affinity import task_affinity as task_affinity
     from crosstask.auto import CrossTaskClassifier as CrossTaskClassifier
     from crosstask.auto import CrossTaskRegressor as CrossTaskRegressor
+    from crosstask.couplings import ElementNorm as ElementNorm
     from crosstask.couplings import FeatureNorm as FeatureNorm
+    from crosstask.couplings import FusedInTime as FusedInTime
+    from crosstask.couplings import GraphTied as GraphTied
     from crosstask.couplings import Independent as Independent
     from crosstask.couplings import MeanTied as MeanTied
     from crosstask.couplings import Pooled as Pooled
+    from crosstask.couplings import TaskNorm as TaskNorm
+    from crosstask.couplings import TraceNorm as TraceNorm
     from crosstask.guard import TransferGuard as TransferGuard
     from crosstask.metrics import per_task_scores as per_task_scores
     from crosstask.metrics import task_gain as task_gain
@@ -52,7 +57,17 @@ __version__ = "0.1.0"
 _CATALOGUE = {
     "crosstask.affinity": ("log_evidence", "task_affinity"),
     "crosstask.auto": ("CrossTaskClassifier", "CrossTaskRegressor"),
-    "crosstask.couplings": ("FeatureNorm", "Independent", "MeanTied", "Pooled"),
+    "crosstask.couplings": (
+        "ElementNorm",
+        "FeatureNorm",
+        "FusedInTime",
+        "GraphTied",
+        "Independent",
+        "MeanTied",
+        "Pooled",
+        "TaskNorm",
+        "TraceNorm",
+    ),
     "crosstask.guard": ("TransferGuard",),
     "crosstask.metrics": ("per_task_scores", "task_gain", "task_scorer"),
     "crosstask.model_selection": (

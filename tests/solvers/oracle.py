@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 import cvxpy as cp
 import numpy as np
 
-from crosstask.couplings import FeatureNorm, Independent, MeanTied, Pooled
+from crosstask.couplings import (
+    ElementNorm,
+    FeatureNorm,
+    FusedInTime,
+    GraphTied,
+    Independent,
+    MeanTied,
+    Pooled,
+    TaskNorm,
+    TraceNorm,
+)
 
 
 def penalty(coupling, W, T, K):
@@ -22,7 +34,27 @@ def penalty(coupling, W, T, K):
         case FeatureNorm():
             d = W[0].shape[1]
             return sum(cp.norm(cp.hstack([w[:, j] for w in W])) for j in range(d)), []
+        case ElementNorm():
+            return sum(cp.sum(cp.abs(w)) for w in W), []
+        case TaskNorm():
+            return sum(cp.norm(w, "fro") for w in W), []
+        case TraceNorm():
+            return cp.normNuc(cp.vstack(W)), []
+        case FusedInTime():
+            order = range(T) if coupling.order is None else coupling.order
+            return sum(cp.sum(cp.abs(W[t] - W[s])) for s, t in itertools.pairwise(order)), []
+        case GraphTied():
+            tied = sum(a * cp.sum_squares(W[s] - W[t]) for s, t, a in weighted_edges(coupling, T))
+            return 0.5 * tied + 0.5 * coupling.ridge * sum(cp.sum_squares(w) for w in W), []
     raise TypeError(coupling)
+
+
+def weighted_edges(coupling, T):
+    """(s, t, a) of each pair that a graph ties."""
+    if coupling.edges is not None:
+        return [(*edge, 1.0) if len(edge) == 2 else edge for edge in coupling.edges]
+    A = coupling.weights if coupling.weights is not None else -np.asarray(coupling.laplacian)
+    return [(s, t, A[s][t]) for s, t in itertools.combinations(range(T), 2)]
 
 
 def joint_optimum(problem, alpha):

@@ -3,18 +3,39 @@
 from __future__ import annotations
 
 from crosstask.couplings._base import Coupling
+from crosstask.couplings._element_norm import ElementNorm
 from crosstask.couplings._feature_norm import FeatureNorm
+from crosstask.couplings._fused_in_time import FusedInTime
+from crosstask.couplings._graph_tied import GraphTied
 from crosstask.couplings._independent import Independent
 from crosstask.couplings._mean_tied import MeanTied
 from crosstask.couplings._pooled import Pooled
+from crosstask.couplings._task_norm import TaskNorm
+from crosstask.couplings._trace_norm import TraceNorm
 
-__all__ = ["Coupling", "FeatureNorm", "Independent", "MeanTied", "Pooled", "as_coupling"]
+__all__ = [
+    "Coupling",
+    "ElementNorm",
+    "FeatureNorm",
+    "FusedInTime",
+    "GraphTied",
+    "Independent",
+    "MeanTied",
+    "Pooled",
+    "TaskNorm",
+    "TraceNorm",
+    "as_coupling",
+]
 
 _BY_NAME: dict[str, type[Coupling]] = {
     "independent": Independent,
     "pooled": Pooled,
     "mean_tied": MeanTied,
     "feature_norm": FeatureNorm,
+    "task_norm": TaskNorm,
+    "element_norm": ElementNorm,
+    "trace_norm": TraceNorm,
+    "fused_in_time": FusedInTime,
 }
 
 

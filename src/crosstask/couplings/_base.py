@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,18 @@ class AlphaProblem(Protocol):
     def null_eigenvalues(self, *, pooled: bool = False) -> Array:
         """Eigenvalues of the smooth part's second derivative at the null model, per task or of their sum."""
         ...
+
+    def pooled_gradient(self) -> Array:
+        """Gradient of the smooth part at the best slopes that all tasks share, shape (T, K, d)."""
+        ...
+
+
+class Free(NamedTuple):
+    """Directions that a coupling does not penalise: C groups of tasks, each moved as one."""
+
+    at: Array  # (C, K, d) or (C, d): where the slopes are along them
+    gradient: Array  # the same shape: the gradient there
+    groups: Array  # (C, T): 1 for the tasks of a group
 
 
 class Coupling(BaseEstimator):
@@ -65,12 +77,32 @@ class Coupling(BaseEstimator):
             return 0.0 if self.dual_norm(G) <= 1.0 + 1e-12 else float("inf")
         raise NotImplementedError
 
-    def free(self, V: Array, gradient: Array) -> tuple[Array, Array] | None:
-        """Return the part of V that R does not penalise and the gradient there, which ``conjugate`` takes to be zero.
+    def dual_scale(self, G: Array) -> float:
+        """Return the least number, 1 or more, by which G must be divided so that ``conjugate`` is finite."""
+        return max(1.0, self.dual_norm(G)) if self.is_norm else 1.0
 
-        Both have shape (K, d) or (d,); None where every direction is penalised.
+    def free_groups(self, n_tasks: int) -> Array | None:
+        """Return groups of tasks whose slopes may all move by the same at no cost, shape (C, T); None without such.
+
+        ``dual_norm`` and ``conjugate`` take the sum of G over each group to be zero.
         """
         return None
+
+    def free(self, V: Array, gradient: Array) -> Free | None:
+        """Return the part of V that R does not penalise and the gradient there."""
+        groups = self.free_groups(len(V))
+        if groups is None:
+            return None
+        size = groups.sum(axis=1).reshape(-1, *[1] * (V.ndim - 1))
+        return Free(np.tensordot(groups, V, 1) / size, np.tensordot(groups, gradient, 1), groups)
+
+    def for_tasks(self, tasks: Any) -> Self:
+        """Return this coupling with task ids replaced by their positions in ``tasks``; itself where it names none."""
+        return self
+
+    def attributes(self, V: Array) -> dict[str, Array]:
+        """Return what the coupling has learnt beside the slopes V, under the names of an estimator's attributes."""
+        return {}
 
     def violation(self, V: Array, gradient: Array) -> float:
         """Return the distance of -gradient to the subdifferential of R at V."""
@@ -104,3 +136,8 @@ def ridge_range(eigenvalues: Array, weight: float) -> tuple[float, float]:
 
     largest = alpha_at(0.01) / weight
     return largest, max(alpha_at(0.99) / weight, 1e-6 * largest)
+
+
+def norm_range(largest: float) -> tuple[float, float]:
+    """Return the smallest alpha at which a norm leaves nothing, and 1e-4 of it."""
+    return (largest, 1e-4 * largest) if largest > 0 else (1.0, 1e-4)

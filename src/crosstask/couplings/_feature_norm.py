@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from crosstask.couplings._base import AlphaProblem, Array, Coupling
+from crosstask.couplings._base import AlphaProblem, Array, Coupling, norm_range
 
 
 class FeatureNorm(Coupling):
@@ -62,8 +62,7 @@ class FeatureNorm(Coupling):
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the smallest alpha at which all slopes are zero, and 1e-4 of it."""
-        largest = self.dual_norm(problem.null_gradient())
-        return (largest, 1e-4 * largest) if largest > 0 else (1.0, 1e-4)
+        return norm_range(self.dual_norm(problem.null_gradient()))
 
 
 def _lengths(V: Array) -> Array:

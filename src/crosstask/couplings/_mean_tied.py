@@ -64,16 +64,16 @@ class MeanTied(Coupling):
         return (V + length * w0) / (1.0 + length)
 
     def conjugate(self, G: Array) -> float:
-        """Return sum_t |g_t|^2 / 2 + |sum_t g_t|^2 / (2 c); with c = 0 the sum must be zero (see ``free``)."""
+        """Return sum_t |g_t|^2 / 2 + |sum_t g_t|^2 / (2 c); with c = 0 the sum must be zero (see ``free_groups``)."""
         value = 0.5 * float(np.vdot(G, G))
         if self.centre_weight > 0:
             total = G.sum(axis=0)
             value += 0.5 * float(np.vdot(total, total)) / self.centre_weight
         return value / self.weight
 
-    def free(self, V: Array, gradient: Array) -> tuple[Array, Array] | None:
-        """Return the centre and its gradient where c = 0."""
-        return None if self.centre_weight > 0 else (V.mean(axis=0), gradient.sum(axis=0))
+    def free_groups(self, n_tasks: int) -> Array | None:
+        """Return all tasks as one group, which moves the centre, where c = 0."""
+        return None if self.centre_weight > 0 else np.ones((1, n_tasks))
 
     def violation(self, V: Array, gradient: Array) -> float:
         """Return the norm of gradient + V - w_0."""

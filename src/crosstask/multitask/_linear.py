@@ -78,6 +78,7 @@ class LinearTasks(TaskMixin):
         scale = column_scale(data) if self.standardize else np.ones(matrix.shape[1])
         data = data.scaled(scale) if self.standardize else data
         weighting: Any = self.task_weight
+        coupling = coupling.for_tasks(data.tasks)
         objective = Objective(loss, self.fit_intercept, weighting, self.max_iter)
         folds: Folds = []
         if self.alpha == "auto":

@@ -26,8 +26,10 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    coupling : {"mean_tied", "independent", "pooled", "feature_norm"} or Coupling, default="mean_tied"
-        R. The words stand for the defaults of :mod:`crosstask.couplings`, but "mean_tied" for
+    coupling : str or Coupling, default="mean_tied"
+        R: "mean_tied", "independent", "pooled", "feature_norm", "task_norm", "element_norm", "trace_norm",
+        "fused_in_time", or an object of :mod:`crosstask.couplings`.
+        The words stand for the defaults of their classes, but "mean_tied" for
         ``MeanTied(centre_weight=1.0)``: it shrinks the shared centre as much as one task's own part, which
         keeps its head when rows are few (see Notes).
     loss : "squared" or Loss, default="squared"

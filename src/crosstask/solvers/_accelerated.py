@@ -12,15 +12,18 @@ from crosstask.couplings import Coupling
 Array = NDArray[np.float64]
 
 
-def feature_steps(G: Array, coupling: Coupling) -> Array:
-    """Return a safe step for each feature, shape (D,), for the moments G (T, D, D).
+def feature_steps(G: Array, coupling: Coupling, n_outputs: int = 1) -> Array:
+    """Return a safe step for each feature, shape (d,), for the second derivatives G (T, K d, K d).
 
     Features are first brought to the same largest curvature over the tasks, then one Lipschitz constant holds for all;
     a coupling whose prox mixes features gets the same step everywhere.
     """
-    size = np.einsum("tjj->tj", G).max(axis=0) if coupling.by_feature else np.ones(G.shape[1])
-    size = np.where(size > 0, size, 1.0)
-    root = np.sqrt(size)
+    d = G.shape[1] // n_outputs
+    size = np.ones(d)
+    if coupling.by_feature:
+        size = np.einsum("tjj->tj", G).reshape(-1, d).max(axis=0)
+        size = np.where(size > 0, size, 1.0)
+    root = np.sqrt(np.tile(size, n_outputs))
     largest = largest_eigenvalue(G / (root[:, None] * root))
     return 1.0 / (size * max(largest, 1e-300))
 

@@ -27,9 +27,9 @@ def certify(problem: Problem, V: Array, b: Array, z: Array, alpha: float) -> Cer
     """Return (primal - dual) / primal at the null model.
 
     The dual point is u = L'(z): by Fenchel's inequality every u bounds the optimum from below by
-    -(1/n) sum c s L*(u) - alpha R*(-X'u / alpha). For a norm R, u is divided by max(1, dual norm) to be feasible. What
-    is not penalised (intercepts, a free centre) makes u feasible only where its gradient vanishes: the part that such
-    a gradient puts into primal - dual, with its sign, is replaced by what it may still be worth.
+    -(1/n) sum c s L*(u) - alpha R*(-X'u / alpha). Where R is a norm or holds one, u is divided by ``dual_scale`` to be
+    feasible. What is not penalised (intercepts, a free centre) makes u feasible only where its gradient vanishes: the
+    part that such a gradient puts into primal - dual, with its sign, is replaced by what it may still be worth.
     """
     coupling = problem.coupling
     row_gradient = problem.gradient(z)
@@ -37,10 +37,10 @@ def certify(problem: Problem, V: Array, b: Array, z: Array, alpha: float) -> Cer
     primal = problem.value(z) + alpha * coupling.value(V)
     u = row_gradient / problem.row_weight[:, None]
     toward = gradient / -alpha
-    scale = max(1.0, coupling.dual_norm(toward)) if coupling.is_norm else 1.0
-    gap = primal + problem.conjugate(u / scale)
+    scale = coupling.dual_scale(toward)
+    gap = primal + problem.conjugate(u / scale) + free_charge(problem, V, gradient)
     if not coupling.is_norm:
-        gap += alpha * coupling.conjugate(toward) + free_charge(problem, V, gradient)
+        gap += alpha * coupling.conjugate(toward / scale)
     drift = np.zeros_like(b)
     if problem.fit_intercept:
         drift = problem.task_sums(row_gradient)
@@ -71,10 +71,10 @@ def free_charge(problem: Problem, V: Array, gradient: Array) -> float:
     free = problem.coupling.free(V, gradient)
     if free is None:
         return 0.0
-    at, size = free[0], np.abs(free[1])
-    curvature = problem.column_curvature
+    size = np.abs(free.gradient)
+    curvature = np.broadcast_to((free.groups @ problem.column_curvature)[:, None], size.shape)
     step = np.divide(size, curvature, out=np.zeros_like(size), where=curvature > 0)
-    return float(np.sum(size * (2.0 * np.abs(at) + step))) - float(np.vdot(at, free[1]))
+    return float(np.sum(size * (2.0 * np.abs(free.at) + step))) - float(np.vdot(free.at, free.gradient))
 
 
 def relative(problem: Problem, gap: float) -> float:

@@ -14,6 +14,7 @@ from crosstask.solvers._state import Options, State, cold_start
 from crosstask.solvers._threads import one_blas_thread
 
 Array = NDArray[np.float64]
+STEPS = 20  # of gradient, which are cheap here, count as one iteration
 
 
 class Moments:
@@ -42,12 +43,11 @@ class Moments:
         cross = float(np.vdot(V, self.g)) - self.rss_null  # sum h (z - y) y
         toward = gradient / -alpha
         primal = 0.5 * rss + alpha * coupling.value(V)
-        scale = max(1.0, coupling.dual_norm(toward)) if coupling.is_norm else 1.0
+        scale = coupling.dual_scale(toward)
         dual = -0.5 * rss / scale**2 - cross / scale
         if not coupling.is_norm:
-            dual -= alpha * coupling.conjugate(toward)
-        charge = 0.0 if coupling.is_norm else free_charge(self.problem, V, gradient)
-        return primal, relative(self.problem, primal - dual + charge)
+            dual -= alpha * coupling.conjugate(toward / scale)
+        return primal, relative(self.problem, primal - dual + free_charge(self.problem, V, gradient))
 
 
 def moments(problem: Problem, alphas: Array, options: Options, init: State | None) -> Iterator[State]:
@@ -63,8 +63,8 @@ def moments(problem: Problem, alphas: Array, options: Options, init: State | Non
                 latest[:] = [held.certify(V, held.gradient(V), alpha)]
                 return latest[0][1] <= options.tol
 
-            slopes, n_iter = minimise_quadratic(
-                held.gradient, problem.coupling, float(alpha), step, slopes, stop, options.max_iter
+            slopes, n_steps = minimise_quadratic(
+                held.gradient, problem.coupling, float(alpha), step, slopes, stop, STEPS * options.max_iter
             )
             objective, gap = latest[0]
-            yield State(slopes, held.intercept, objective, gap, n_iter)
+            yield State(slopes, held.intercept, objective, gap, -(-n_steps // STEPS))

@@ -163,14 +163,14 @@ def _block_step(problem: Problem, model: Model, V: Array, alpha: float, gap: flo
 
 
 def proximal_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
-    """Minimise the quadratic model plus alpha R by accelerated proximal gradient, for a single output."""
+    """Minimise the quadratic model plus alpha R by accelerated proximal gradient."""
     coupling = problem.coupling
-    start, r = V, model.r[:, None]
-    step = feature_steps(model.G, coupling)
+    start, r = V, model.r.reshape(V.shape)
+    step = feature_steps(model.G, coupling, V.shape[1])
     first: list[float] = []
 
     def gradient(W: Array) -> Array:
-        return (model.G @ (W - start).transpose(0, 2, 1)).transpose(0, 2, 1) + r
+        return (model.G @ (W - start).reshape(len(W), -1, 1)).reshape(V.shape) + r
 
     def stop(W: Array) -> bool:
         mapped = coupling.prox(W - step * gradient(W), alpha * step)
@@ -178,7 +178,7 @@ def proximal_step(problem: Problem, model: Model, V: Array, alpha: float, gap: f
         return first[-1] <= 1e-2 * min(gap, 0.1) * first[0]
 
     W, _ = minimise_quadratic(gradient, coupling, alpha, step, start, stop, 2000)
-    return (W - start)[:, 0]
+    return W - start
 
 
 _STEPS: dict[type[Coupling], Callable[[Problem, Model, Array, float, float], Array]] = {

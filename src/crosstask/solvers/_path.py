@@ -42,6 +42,7 @@ _ALGORITHMS: dict[tuple[type[Loss], type[Coupling]], Algorithm] = {
     (Multinomial, Pooled): newton,
     (Multinomial, MeanTied): newton,
     (Multinomial, FeatureNorm): newton,
+    (Multinomial, Coupling): newton,
 }
 
 

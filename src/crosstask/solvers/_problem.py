@@ -124,8 +124,8 @@ class Problem:
 
     @cached_property
     def column_curvature(self) -> Array:
-        """Bound of the second derivative in each slope that all tasks share, shape (d,)."""
-        return self.loss.smoothness * self.rows.squares(self.row_weight).sum(axis=0)
+        """Bound of the second derivative in each slope, shape (T, d)."""
+        return self.loss.smoothness * self.rows.squares(self.row_weight)
 
     @cached_property
     def null_intercept(self) -> Array:
@@ -143,6 +143,19 @@ class Problem:
     def null_gradient(self) -> Array:
         """Gradient of the smooth part in the slopes at the null model, shape (T, K, d)."""
         return self.rows.adjoint(self.gradient(self.null_intercept[self.data.codes] + self.fixed))
+
+    def pooled_gradient(self) -> Array:
+        """Gradient of the smooth part in the slopes at the best slopes that all tasks share, shape (T, K, d).
+
+        They are held by next to no ridge, or by a weak one where classes may be separable.
+        """
+        from crosstask.couplings import Pooled
+        from crosstask.solvers._path import alpha_grid, path_coefficients
+
+        pooled = replace(self, coupling=Pooled())
+        alpha = alpha_grid(pooled, 2)[1] * (1.0 if self.loss.classifies else 1e-6)
+        slopes, intercepts = path_coefficients(pooled, [alpha], tol=1e-9)
+        return self.rows.adjoint(self.gradient(self.data.decision(slopes[0], intercepts[0]) + self.fixed))
 
     def null_eigenvalues(self, *, pooled: bool = False) -> Array:
         """Eigenvalues of the smooth part's second derivative in the slopes at the null model.

@@ -203,7 +203,7 @@ def _dense_batches(data: TaskData, shift: Array) -> Iterator[Batch]:
         pairs = data.offsets[tasks][:, None] + np.minimum(position, sizes[tasks][:, None] - 1)
         mask = position < sizes[tasks][:, None]
         rows = np.asarray(data.pair_rows(pairs.reshape(-1))).reshape(len(tasks), longest, -1)
-        X = rows - shift[tasks][:, None, :].astype(rows.dtype)
+        X = _less(rows, shift[tasks][:, None, :])
         if mask.all():
             yield Batch(tasks, X, pairs, None)
         else:
@@ -216,4 +216,11 @@ def _one_by_one(data: TaskData, shift: Array) -> Iterator[Batch]:
         pairs = np.arange(data.offsets[t], data.offsets[t + 1])
         rows = data.pair_rows(pairs)
         dense = rows.toarray() if sparse.issparse(rows) else np.asarray(rows)
-        yield Batch(np.array([t]), (dense - shift[t].astype(dense.dtype))[None], pairs[None], None)
+        yield Batch(np.array([t]), _less(dense, shift[t])[None], pairs[None], None)
+
+
+def _less(rows: Array, mean: Array) -> Array:
+    """Return rows less their mean, exactly zero where they differ by rounding: a constant column has no variance."""
+    apart = rows - mean.astype(rows.dtype)
+    apart[np.abs(apart) <= 4.0 * np.finfo(rows.dtype).eps * np.abs(mean)] = 0.0
+    return apart

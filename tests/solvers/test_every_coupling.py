@@ -1,0 +1,109 @@
+"""Every coupling with every loss: certified, equal to an interior-point method's optimum, blind to the tasks' order."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from tests.couplings.catalogue import PLAIN
+from tests.solvers.oracle import joint_optimum
+from tests.solvers.zoo import objective, related, zoo
+
+from crosstask.couplings import FusedInTime, GraphTied
+from crosstask.losses import as_loss
+from crosstask.solvers import Problem, alpha_grid, solve
+
+# The solver is asked for more digits than it can promise; the comparison says whether they are there.
+pytestmark = pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
+COUPLINGS = pytest.mark.parametrize("coupling", PLAIN, ids=str)
+LOSSES = pytest.mark.parametrize("loss", ["squared", "logistic", "multinomial"])
+ZOO = {loss: dict(zoo(loss)) for loss in ("squared", "logistic")}
+
+
+def gradient_at(problem, answer):
+    z = problem.data.decision(answer.coef, answer.intercept) + problem.fixed
+    return problem.rows.adjoint(problem.gradient(z)) / answer.alpha
+
+
+@LOSSES
+@COUPLINGS
+@pytest.mark.parametrize("place", [2, 6])
+def test_optimum_and_certificate(loss, coupling, place):
+    problem = Problem(related(loss), as_loss(loss), coupling, task_weight="equal")
+    answer = solve(problem, alpha_grid(problem, 10)[place], tol=1e-8)
+    best = joint_optimum(problem, answer.alpha)
+    assert answer.gap <= 1e-8
+    assert answer.objective == pytest.approx(objective(problem, answer), rel=1e-8)
+    assert -2e-8 <= (answer.objective - best) / problem.null_objective <= answer.gap + 2e-8
+    scale = 1.0 + np.linalg.norm(gradient_at(problem, answer))
+    assert coupling.violation(answer.coef, gradient_at(problem, answer)) < 2e-3 * scale
+
+
+@COUPLINGS
+@pytest.mark.parametrize("loss", ["squared", "logistic"])
+@pytest.mark.parametrize("name", sorted(ZOO["squared"]))
+def test_every_problem_of_the_zoo_is_solved_to_its_gap(loss, coupling, name):
+    data = ZOO[loss][name]
+    problem = Problem(data, as_loss(loss), fitting(coupling, data.n_tasks))
+    answer = solve(problem, alpha_grid(problem, 7)[3], tol=1e-6)
+    assert answer.gap <= 1e-6
+    apart = abs(answer.objective - objective(problem, answer))
+    assert apart <= (1e-4 if name == "float32" else 1e-7) * problem.null_objective
+
+
+@COUPLINGS
+def test_the_order_of_tasks_does_not_matter(coupling):
+    """Task t of the one problem is task place[t] of the other."""
+    data = related()
+    place = np.array([2, 0, 1])
+    moved = type(data).from_arrays(data.X, data.y, place[data.codes], sample_weight=data.sample_weight)
+    one = solve(Problem(data, as_loss("squared"), coupling), 0.02, tol=1e-11)
+    two = solve(Problem(moved, as_loss("squared"), relabelled(coupling, place)), 0.02, tol=1e-11)
+    assert_allclose(one.coef, two.coef[place], atol=1e-4)
+
+
+@COUPLINGS
+def test_with_a_vanishing_alpha_each_task_is_alone(coupling):
+    data = related(T=3, n=60)
+    answer = solve(Problem(data, as_loss("squared"), coupling), 1e-7, tol=1e-9)
+    for t in range(3):
+        own = data.codes == t
+        design = np.column_stack([data.X[own], np.ones(own.sum())])
+        root = np.sqrt(data.sample_weight[own])
+        slopes = np.linalg.lstsq(design * root[:, None], data.y[own] * root, rcond=None)[0][:-1]
+        assert_allclose(answer.coef[t, 0], slopes, atol=2e-3)
+
+
+@COUPLINGS
+@LOSSES
+def test_at_the_largest_alpha_of_a_norm_nothing_is_left_but_what_is_free(coupling, loss):
+    problem = Problem(related(loss), as_loss(loss), coupling)
+    largest = alpha_grid(problem, 5)[0]
+    above, below = (solve(problem, share * largest, tol=1e-9) for share in (1.1, 0.8))
+    free = coupling.free_groups(3)
+    shared = 0.0 if free is None else above.coef.mean(axis=0)
+    if coupling.is_norm:
+        assert_allclose(above.coef - shared, 0.0, atol=1e-3 if free is not None else 1e-12)
+        assert coupling.value(below.coef) > 1e-3
+    else:
+        assert coupling.value(above.coef) < coupling.value(below.coef)
+
+
+def fitting(coupling, n_tasks):
+    """The coupling for another number of tasks."""
+    if isinstance(coupling, GraphTied):
+        return GraphTied([(t, t + 1) for t in range(n_tasks - 1)], ridge=0.1)
+    return FusedInTime() if isinstance(coupling, FusedInTime) else coupling
+
+
+def relabelled(coupling, place):
+    """The coupling that says of tasks place[t] what the given one says of tasks t."""
+    if isinstance(coupling, FusedInTime):
+        return FusedInTime([int(place[t]) for t in (coupling.order or range(3))], coupling.weight)
+    if isinstance(coupling, GraphTied) and coupling.edges is not None:
+        edges = [(int(place[e[0]]), int(place[e[1]]), *e[2:]) for e in coupling.edges]
+        return GraphTied(edges, ridge=coupling.ridge, weight=coupling.weight)
+    if isinstance(coupling, GraphTied):
+        back = np.argsort(place)
+        return GraphTied(weights=np.asarray(coupling.weights)[np.ix_(back, back)], ridge=coupling.ridge)
+    return coupling
