@@ -9,7 +9,15 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor
 from crosstask.guard import TransferGuard
-from crosstask.multitask import EasyAdapt, IndependentTasks, MultiTaskClassifier, MultiTaskRegressor, PooledTasks
+from crosstask.multitask import (
+    EasyAdapt,
+    IndependentTasks,
+    MultiTaskClassifier,
+    MultiTaskRegressor,
+    MultiTaskSVC,
+    MultiTaskSVR,
+    PooledTasks,
+)
 from crosstask.testing import CHECKS, parametrize_with_task_checks
 from crosstask.transfer import (
     CORAL,
@@ -38,6 +46,8 @@ MULTI_TASK = [
     MultiTaskClassifier(alpha=0.1),
     MultiTaskClassifier("feature_norm", alpha=0.1),
     MultiTaskClassifier("pooled", alpha=0.1),
+    MultiTaskSVR(sharing=0.5, tol=1e-8),
+    MultiTaskSVC("linear", sharing=0.5, tol=1e-8),
     TransferGuard([("own", IndependentTasks(Ridge())), ("shared", PooledTasks(Ridge()))]),
     TransferGuard([("own", IndependentTasks(LOGISTIC)), ("shared", PooledTasks(LOGISTIC))]),
     CrossTaskRegressor([("ridge", Ridge())]),

@@ -35,7 +35,10 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.multitask import IndependentTasks as IndependentTasks
     from crosstask.multitask import MultiTaskClassifier as MultiTaskClassifier
     from crosstask.multitask import MultiTaskRegressor as MultiTaskRegressor
+    from crosstask.multitask import MultiTaskSVC as MultiTaskSVC
+    from crosstask.multitask import MultiTaskSVR as MultiTaskSVR
     from crosstask.multitask import PooledTasks as PooledTasks
+    from crosstask.multitask import graph_task_kernel as graph_task_kernel
     from crosstask.persistence import load as load
     from crosstask.persistence import save as save
     from crosstask.tasks import TaskData as TaskData
@@ -82,7 +85,10 @@ _CATALOGUE = {
         "IndependentTasks",
         "MultiTaskClassifier",
         "MultiTaskRegressor",
+        "MultiTaskSVC",
+        "MultiTaskSVR",
         "PooledTasks",
+        "graph_task_kernel",
     ),
     "crosstask.persistence": ("load", "save"),
     "crosstask.tasks": ("TaskData", "TaskStatistics", "keep_task"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,19 @@ def test_predictions_survive(name: str, tmp_path: Path) -> None:
     assert card["keeps_training_rows"] == []
 
 
+@pytest.mark.parametrize("kernel", ["linear", "rbf"])
+@pytest.mark.parametrize("classification", [False, True])
+def test_support_vector_machines_say_that_they_keep_rows(classification: bool, kernel: str, tmp_path: Path) -> None:
+    kind: Any = ct.MultiTaskSVC if classification else ct.MultiTaskSVR
+    X, y = _table(classification, n_classes=3)
+    model = kind(kernel, sharing=0.5, task_column="site").fit(X, y)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error" if kernel == "linear" else "ignore", ".*holds rows of the training data")
+        path = save(model, tmp_path / "model.skops")
+    np.testing.assert_array_equal(load(path).predict(X), model.predict(X))
+    assert describe(path)["keeps_training_rows"] == ([] if kernel == "linear" else ["KernelMachine"])
+
+
 @pytest.mark.parametrize("classification", [False, True])
 def test_three_classes_and_transfer_survive(classification: bool, tmp_path: Path) -> None:
     kinds: Any = (
@@ -151,6 +165,7 @@ def test_serving_needs_no_numba_matplotlib_or_jinja2(tmp_path: Path) -> None:
 
 def test_every_public_estimator_is_tried_here() -> None:
     tried = {
+        *("MultiTaskSVC", "MultiTaskSVR"),
         *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt"),
         *("TransferGuard", "PriorRegressor", "PriorClassifier", "FineTunedRegressor", "FineTunedClassifier"),
         *("CrossTaskRegressor", "CrossTaskClassifier"),

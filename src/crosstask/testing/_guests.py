@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,9 @@ def check_save_and_load(estimator: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.skops"
         try:
-            save(model, path)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".*holds rows of the training data", UserWarning)
+                save(model, path)
         except (TypeError, ValueError, AttributeError) as error:
             raise AssertionError(f"a fitted model cannot be saved: {error}") from error
         try:
