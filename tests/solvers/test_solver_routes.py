@@ -147,13 +147,13 @@ def test_group_length_solves_its_equation():
     for _ in range(50):
         a, c = np.exp(3 * rng.normal(size=6)), rng.normal(size=6)
         cut = float(rng.uniform(0.0, 1.2) * np.linalg.norm(c))
-        length = group_length(a, c, cut)
+        length = group_length(a, c, cut, float(rng.choice([0.0, 1e-3, 1e3])))
         if cut >= np.linalg.norm(c):
             assert length == 0.0
             continue
         root = optimize.brentq(lambda v, a=a, c=c, cut=cut: np.linalg.norm(c / (a * v + cut)) - 1, 0, 1e6, xtol=1e-14)
         assert length == pytest.approx(root, rel=1e-8)
-    assert group_length(np.zeros(2), np.zeros(2), 0.1) == 0.0
+    assert group_length(np.zeros(2), np.zeros(2), 0.1, 1.0) == 0.0
 
 
 def test_largest_eigenvalue_by_power_iteration_is_above_and_near():

@@ -80,14 +80,9 @@ class GroupDescent:
         return smooth + self.cut * (_total_length(start) - _total_length(W))
 
     def _extrapolate(self, W: Array, gradient: Array, seen: Array) -> None:
-        steps = np.diff(seen, axis=0)
-        products = steps @ steps.T
-        size = float(np.trace(products))
-        if size == 0.0:
-            return
-        mix = np.linalg.solve(products + 1e-14 * size * np.eye(SWEEPS), np.ones(SWEEPS))
-        ahead = (mix / mix.sum() @ seen[1:]).reshape(W.shape)
-        self._accept(W, gradient, ahead - W)
+        mix = mixture(seen)
+        if mix is not None:
+            self._accept(W, gradient, (mix @ seen[1:]).reshape(W.shape) - W)
 
     def _accept(self, W: Array, gradient: Array, delta: Array) -> bool:
         """Take a step where the objective falls."""
@@ -126,6 +121,17 @@ class GroupDescent:
             turned = np.einsum("tkj,tkj->j", W, W + delta) < 0.0  # such a feature is on its way out
             if self._accept(W, gradient, np.where(turned, -W, delta)):
                 return
+
+
+def mixture(seen: Array) -> Array | None:
+    """Return the weights, of sum one, with which the last steps of a sequence (S + 1, size) nearly cancel."""
+    steps = np.diff(seen, axis=0)
+    products = steps @ steps.T
+    size = float(np.trace(products))
+    if size == 0.0:
+        return None
+    mix = np.linalg.solve(products + 1e-14 * size * np.eye(len(steps)), np.ones(len(steps)))
+    return mix / mix.sum()
 
 
 def _lengths(W: Array) -> Array:

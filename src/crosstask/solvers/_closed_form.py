@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from crosstask.couplings import Coupling, Independent, MeanTied, Pooled
 from crosstask.solvers._certificate import free_charge, relative
+from crosstask.solvers._designs import SharedRows, rows_are_shared
 from crosstask.solvers._problem import Problem
 from crosstask.solvers._state import Options, State
 from crosstask.solvers._threads import one_blas_thread
@@ -119,6 +120,8 @@ def task_spectra(problem: Problem) -> Spectra:
     rows = problem.rows
     T, d = problem.data.n_tasks, problem.data.n_features
     r = min(d, int(np.diff(problem.data.offsets).max(initial=1)))
+    if rows_are_shared(problem):
+        return _shared_spectra(problem)
     U, values, h = np.zeros((T, d, r)), np.zeros((T, r)), np.zeros((T, r))
     for (B, target, tasks), _ in zip(_rooted(problem), rows.batches(), strict=True):
         swapped = B.transpose(0, 2, 1)
@@ -135,6 +138,15 @@ def task_spectra(problem: Problem) -> Spectra:
         values[tasks, :m] = np.where(real, size, 0.0)
         h[tasks, :m] = root * real * (target[:, None] @ vectors)[:, 0]
     return Spectra(U, values, h)
+
+
+def _shared_spectra(problem: Problem) -> Spectra:
+    """Decompose the one X that all tasks share; U and the values are views."""
+    design = SharedRows(problem)
+    U, root, right = np.linalg.svd(design.rows, full_matrices=False)
+    T = design.n_tasks
+    h = (right @ design.target).T * root
+    return Spectra(np.broadcast_to(U, (T, *U.shape)), np.broadcast_to(root**2, (T, len(root))), h)
 
 
 def _rooted(problem: Problem) -> Iterator[tuple[Array, Array, NDArray[np.intp]]]:

@@ -8,52 +8,37 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+#: Sums may be taken in any order, so that they use the processor's vectors; NaN and infinity keep their meaning.
+REORDER = {"reassoc", "contract"}
 
-@njit(cache=True)
-def group_length(a: Array, c: Array, cut: float) -> float:
+
+@njit(cache=True, fastmath=REORDER)
+def group_length(a: Array, c: Array, cut: float, near: float) -> float:
     """Return |w| for w = argmin sum_q a_q w_q^2 / 2 - c_q w_q + cut |w|, zero if |c| <= cut.
 
-    It is the root of phi(v) = |c / (a v + cut)| - 1, found by Newton's method on 1 / |.|, which is concave there, so
-    that the steps from zero never overshoot.
+    It is the root of phi(v) = |c / (a v + cut)| - 1, found by Newton's method on 1 / |.|, which is concave there: from
+    any start the second step is left of the root, and from there on none overshoots. ``near`` is the start.
     """
     square = 0.0
     for q in range(len(c)):
         square += c[q] * c[q]
     if square <= cut * cut:
         return 0.0
-    length = 0.0
+    length = near
     for _ in range(100):
         total, slope = 0.0, 0.0
         for q in range(len(c)):
             inverse = 1.0 / (a[q] * length + cut)
-            part = c[q] * inverse
-            total += part * part
-            slope += part * part * a[q] * inverse
+            part = c[q] * c[q] * inverse * inverse
+            total += part
+            slope += part * a[q] * inverse
         if slope <= 0.0:
             break
         step = (np.sqrt(total) - 1.0) * total / slope
-        length += step
-        if step <= 1e-14 * length:
+        length = max(length + step, 0.0)
+        if abs(step) <= 1e-12 * length:
             break
     return length
-
-
-@njit(cache=True)
-def move_group(G: Array, gradient: Array, W: Array, j: int, a: Array, c: Array, cut: float) -> None:
-    """Give feature j its best slopes by its own problem (a, c), and keep the gradient up to date."""
-    T, K, d = W.shape
-    length = group_length(a, c, cut)
-    for t in range(T):
-        for k in range(K):
-            q = t * K + k
-            new = length * c[q] / (a[q] * length + cut) if length > 0.0 else 0.0
-            change = new - W[t, k, j]
-            if change == 0.0:
-                continue
-            W[t, k, j] = new
-            for m in range(K):
-                for i in range(d):
-                    gradient[t, m, i] += G[t, k, j, m, i] * change
 
 
 @njit(cache=True)
@@ -76,9 +61,106 @@ def group_sweep(G: Array, gradient: Array, W: Array, size: Array, cut: float) ->
     T, K, d = W.shape
     a, c = np.empty(T * K), np.empty(T * K)
     for j in range(d):
+        square = 0.0
         for t in range(T):
             for k in range(K):
                 q = t * K + k
                 a[q] = size[t, k, j]
                 c[q] = a[q] * W[t, k, j] - gradient[t, k, j]
-        move_group(G, gradient, W, j, a, c, cut)
+                square += W[t, k, j] * W[t, k, j]
+        length = group_length(a, c, cut, np.sqrt(square))
+        if length == 0.0 and square == 0.0:
+            continue
+        for t in range(T):
+            for k in range(K):
+                q = t * K + k
+                new = length * c[q] / (a[q] * length + cut) if length > 0.0 else 0.0
+                change = new - W[t, k, j]
+                if change == 0.0:
+                    continue
+                W[t, k, j] = new
+                for m in range(K):
+                    for i in range(d):
+                        gradient[t, m, i] += G[t, k, j, m, i] * change
+
+
+@njit(cache=True, fastmath=REORDER)
+def residual_sweep(X: Array, starts: NDArray[np.intp], r: Array, W: Array, size: Array, cut: float) -> None:
+    """Go once over the features of sum_t |X_t'w_t - y_t|^2 / 2 + cut sum_j |W_j|, in place.
+
+    Parameters
+    ----------
+    X : ndarray of shape (m, n)
+        One row a feature.
+    starts : ndarray of shape (T + 1,)
+        Entries ``starts[t]:starts[t + 1]`` of a row belong to task t.
+    r : ndarray of shape (n,)
+        Residual at W; kept up to date.
+    W : ndarray of shape (m, T)
+        Slopes.
+    size : ndarray of shape (m, T)
+        Squared lengths of the features in each task.
+    cut : float
+        alpha times the coupling's weight.
+    """
+    m, T = W.shape
+    c = np.empty(T)
+    for j in range(m):
+        square = 0.0
+        for t in range(T):
+            x, own = X[j, starts[t] : starts[t + 1]], r[starts[t] : starts[t + 1]]
+            along = 0.0
+            for i in range(len(x)):
+                along += x[i] * own[i]
+            c[t] = size[j, t] * W[j, t] - along
+            square += W[j, t] * W[j, t]
+        length = group_length(size[j], c, cut, np.sqrt(square))
+        if length == 0.0 and square == 0.0:
+            continue
+        for t in range(T):
+            new = length * c[t] / (size[j, t] * length + cut) if length > 0.0 else 0.0
+            change = new - W[j, t]
+            if change == 0.0:
+                continue
+            W[j, t] = new
+            x, own = X[j, starts[t] : starts[t + 1]], r[starts[t] : starts[t + 1]]
+            for i in range(len(x)):
+                own[i] += x[i] * change
+
+
+@njit(cache=True, fastmath=REORDER)
+def shared_sweep(G: Array, gradient: Array, W: Array, cut: float) -> bool:
+    """Go once over a block of features that all tasks share, in place; return whether any slope moved.
+
+    Parameters
+    ----------
+    G : ndarray of shape (m, m)
+        Second derivative, the same for every task.
+    gradient : ndarray of shape (m, T)
+        Gradient at W; kept up to date.
+    W : ndarray of shape (m, T)
+        Slopes.
+    cut : float
+        alpha times the coupling's weight.
+    """
+    m, T = W.shape
+    change = np.empty(T)
+    moved = False
+    for j in range(m):
+        a = G[j, j]
+        square, before = 0.0, 0.0
+        for t in range(T):
+            change[t] = a * W[j, t] - gradient[j, t]
+            square += change[t] * change[t]
+            before += W[j, t] * W[j, t]
+        kept = (1.0 - cut / np.sqrt(square)) / a if square > cut * cut and a > 0.0 else 0.0
+        if kept == 0.0 and before == 0.0:
+            continue
+        moved = True
+        for t in range(T):
+            change[t] = kept * change[t] - W[j, t]
+            W[j, t] += change[t]
+        for i in range(m):
+            for t in range(T):
+                gradient[i, t] += G[j, i] * change[t]
+    return moved

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Pooled
 from crosstask.losses import Logistic, Loss, Multinomial, Squared
 from crosstask.solvers._block_descent import block_descent
 from crosstask.solvers._closed_form import closed_form, closed_form_coefficients
+from crosstask.solvers._designs import rows_are_shared
 from crosstask.solvers._moments import moments
 from crosstask.solvers._newton import newton
 from crosstask.solvers._problem import Problem
@@ -20,11 +22,13 @@ from crosstask.solvers._proximal_gradient import proximal_gradient
 from crosstask.solvers._solution import Solution
 from crosstask.solvers._state import Algorithm, Options, State
 from crosstask.solvers._threads import one_blas_thread
+from crosstask.solvers._working_set import shared_working_sets, working_sets
 from crosstask.tasks import TaskData
 
 Array = NDArray[np.float64]
 LARGEST_MOMENTS = 20_000_000  # numbers in the second moments of all tasks
 SMALL_MOMENTS = LARGEST_MOMENTS // 10  # the same, where products with the rows cost less
+NARROW = 64  # features up to which all moments are cheaper than looking for those that matter
 WIDEST_NEWTON = 600  # unknowns of a task for which a system is solved at each step
 
 _ALGORITHMS: dict[tuple[type[Loss], type[Coupling]], Algorithm] = {
@@ -181,9 +185,23 @@ def _algorithm(problem: Problem) -> Algorithm:
         turns = problem.coupling.rotation_invariant and problem.data.X.shape[0] < d
         width = problem.n_outputs * (problem.data.X.shape[0] if turns else d)
         return found if T * width**2 <= LARGEST_MOMENTS and width <= WIDEST_NEWTON else rows
-    if found in (moments, block_descent):
+    if found is block_descent:
+        return _by_features(problem)
+    if found is moments:
         return found if T * d * d <= (LARGEST_MOMENTS if T * d <= 4 * n else SMALL_MOMENTS) else rows
     return found
+
+
+def _by_features(problem: Problem) -> Algorithm:
+    """Choose how features are descended on: with all moments, some of them, or none."""
+    data = problem.data
+    T, d, n = data.n_tasks, data.n_features, data.n_pairs
+    dense = not sparse.issparse(data.X)
+    if rows_are_shared(problem) and (dense or data.X.shape[0] * d <= LARGEST_MOMENTS):
+        return shared_working_sets
+    if d > NARROW and (data.table_row is None or n * d <= LARGEST_MOMENTS) and (dense or n * d <= LARGEST_MOMENTS):
+        return working_sets
+    return block_descent if T * d * d <= (LARGEST_MOMENTS if T * d <= 4 * n else SMALL_MOMENTS) else proximal_gradient
 
 
 def _solution(problem: Problem, state: State, alpha: float, algorithm: Algorithm, tol: float) -> Solution:

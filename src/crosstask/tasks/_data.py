@@ -115,6 +115,18 @@ class TaskData:
         return np.array(np.bincount(self.codes, weight, self.n_tasks), dtype=np.float64)
 
     @cached_property
+    def is_complete(self) -> bool:
+        """Whether all tasks share one X and each has the same rows of it, once: a wide target without gaps."""
+        if (
+            self.table_row is None
+            or not self.n_tasks
+            or not (np.diff(self.offsets) * self.n_tasks == self.n_pairs).all()
+        ):
+            return False
+        each = self.table_row.reshape(self.n_tasks, -1)
+        return bool((each == each[0]).all()) and int(np.bincount(each[0]).max(initial=0)) == 1
+
+    @cached_property
     def centred(self) -> RowOperator:
         """Rows less the weighted mean of their task."""
         return make_operator(self, centre=True)
@@ -126,7 +138,9 @@ class TaskData:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave what is cheap to recompute out of pickles."""
-        return {k: v for k, v in self.__dict__.items() if k not in {"codes", "totals", "centred", "plain"}}
+        return {
+            k: v for k, v in self.__dict__.items() if k not in {"codes", "totals", "is_complete", "centred", "plain"}
+        }
 
     def pair_rows(self, pairs: Any = slice(None)) -> Any:
         """Return the rows of X that belong to some sorted pairs."""

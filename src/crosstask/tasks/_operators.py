@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 SMALL_COPY = 4_000_000  # entries up to which a shared X may be copied for each task
+SMALL_TASK = 1000  # entries of a task's rows, on average, below which tasks are worth padding and stacking
 
 
 class Batch(NamedTuple):
@@ -86,6 +87,70 @@ class RowOperator:
         return total, first, gram
 
 
+class FlatRows(RowOperator):
+    """Dense rows of tasks that are large enough to be taken one after the other: nothing is padded or stacked.
+
+    Without a shift the caller's rows are read where they are.
+    """
+
+    def __init__(self, data: TaskData, shift: Array) -> None:
+        self.shift = shift
+        self.n_tasks, self.n_features = shift.shape
+        self.n_pairs = data.n_pairs
+        self._data = data
+        sizes = np.diff(data.offsets)
+        self._segments = [(int(t), slice(data.offsets[t], data.offsets[t + 1])) for t in np.flatnonzero(sizes)]
+        self.rows = np.asarray(data.pair_rows())
+        if shift.any():
+            centred = np.empty_like(self.rows)
+            for t, own in self._segments:
+                np.subtract(self.rows[own], shift[t].astype(centred.dtype), out=centred[own])
+            self.rows = centred
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield dense rows, some tasks at a time, stacked anew at each call."""
+        return _dense_batches(self._data, self.shift)
+
+    def decision(self, V: Array) -> Array:
+        """Return (x_i - shift_t)'v_tk for each pair i and output k."""
+        z = np.empty((self.n_pairs, V.shape[1]))
+        for t, own in self._segments:
+            z[own] = self.rows[own] @ V[t].T
+        return z
+
+    def adjoint(self, R: Array) -> Array:
+        """Return sum_i r_ik (x_i - shift_t) for each task and output, shape (T, K, d)."""
+        out = np.zeros((self.n_tasks, R.shape[1], self.n_features))
+        for t, own in self._segments:
+            out[t] = R[own].T @ self.rows[own]
+        return out
+
+    def squares(self, h: Array) -> Array:
+        """Return sum_i h_i (x_ij - shift_tj)^2 of each task and feature, shape (T, d): the diagonal of ``second``."""
+        out = np.zeros((self.n_tasks, self.n_features))
+        for t, own in self._segments:
+            out[t] = np.einsum("id,id,i->d", self.rows[own], self.rows[own], h[own])
+        return out
+
+    def second(self, h: Array) -> tuple[Array, Array, Array]:
+        """Return (sum h, sum h x, sum h x x') of each task, x less the shift: shapes (T,), (T, d), (T, d, d)."""
+        total = np.zeros(self.n_tasks)
+        first = np.zeros((self.n_tasks, self.n_features))
+        gram = np.zeros((self.n_tasks, self.n_features, self.n_features))
+        for t, own in self._segments:
+            X, weight = self.rows[own], h[own]
+            total[t] = weight.sum()
+            first[t] = weight @ X
+            if weight.min() == weight.max():
+                np.multiply(X.T @ X, weight[0], out=gram[t])
+            elif weight.min() >= 0.0:
+                rooted = X * np.sqrt(weight)[:, None]
+                gram[t] = rooted.T @ rooted  # half the work of a product of two matrices
+            else:
+                gram[t] = (X * weight[:, None]).T @ X
+        return total, first, gram
+
+
 class LiftedRows(RowOperator):
     """Sparse rows, as one CSR matrix with a band of columns for each task; nothing is made dense but one task."""
 
@@ -130,6 +195,17 @@ class LiftedRows(RowOperator):
 class SharedRows(RowOperator):
     """One X for all tasks (the wide door), read through ``table_row`` and never repeated."""
 
+    def second(self, h: Array) -> tuple[Array, Array, Array]:
+        """Return (sum h, sum h x, sum h x x') of each task, computed once (and read-only) where all tasks agree."""
+        each = h.reshape(self.n_tasks, -1) if self._data.is_complete else None
+        if each is None or not ((each == each[0]).all() and (self.shift == self.shift[0]).all()):
+            return super().second(h)
+        X = next(self.batches()).X
+        rooted = X[0] * np.sqrt(np.abs(each[0]))[:, None]
+        gram = rooted.T @ (rooted if each[0].min() >= 0.0 else rooted * np.sign(each[0])[:, None])
+        T, d = self.shift.shape
+        return each.sum(axis=1), np.repeat(each[:1] @ X[0], T, axis=0), np.broadcast_to(gram, (T, d, d))
+
     def __init__(self, data: TaskData, shift: Array) -> None:
         assert data.table_row is not None
         self.shift = shift
@@ -137,6 +213,7 @@ class SharedRows(RowOperator):
         self.n_pairs = data.n_pairs
         self._data = data
         self._cell = data.table_row * self.n_tasks + data.codes
+        self._repeats = bool(np.bincount(self._cell).max(initial=0) > 1)  # tasks that were made one
 
     def batches(self) -> Iterator[Batch]:
         """Yield the dense rows of one task at a time."""
@@ -152,7 +229,10 @@ class SharedRows(RowOperator):
         """Return sum_i r_ik (x_i - shift_t) for each task and output, shape (T, K, d)."""
         k = R.shape[1]
         full = np.zeros((self._data.X.shape[0] * self.n_tasks, k))
-        full[self._cell] = R
+        if self._repeats:
+            np.add.at(full, self._cell, R)
+        else:
+            full[self._cell] = R
         table = full.reshape(-1, self.n_tasks * k)
         product = np.asarray(self._data.X.T @ table).T.reshape(self.n_tasks, k, self.n_features)
         sums = table.sum(axis=0).reshape(self.n_tasks, k)
@@ -163,10 +243,12 @@ def make_operator(data: TaskData, *, centre: bool) -> RowOperator:
     """Choose how the rows are laid out in memory."""
     shift = task_means(data) if centre else np.zeros((data.n_tasks, data.n_features))
     copies = data.n_pairs * data.n_features
-    if data.table_row is not None and (sparse.issparse(data.X) or copies > SMALL_COPY):
+    if data.table_row is not None and (sparse.issparse(data.X) or copies > SMALL_COPY or data.is_complete):
         return SharedRows(data, shift)
     if sparse.issparse(data.X):
         return LiftedRows(data, shift)
+    if copies >= SMALL_TASK * data.n_tasks:
+        return FlatRows(data, shift)
     return RowOperator(data, shift)
 
 
@@ -175,12 +257,10 @@ def task_means(data: TaskData) -> Array:
     weight = data.sample_weight
     total = np.bincount(data.codes, weight, data.n_tasks)
     share = weight / total[data.codes]
-    if data.table_row is None and not sparse.issparse(data.X):
-        means = np.zeros((data.n_tasks, data.n_features))
-        filled = np.flatnonzero(np.diff(data.offsets) > 0)
-        if len(filled):
-            means[filled] = np.add.reduceat(data.X * share[:, None], data.offsets[filled], axis=0)
-        return means
+    if data.is_complete and not sparse.issparse(data.X):
+        assert data.table_row is not None
+        each = share.reshape(data.n_tasks, -1)
+        return each @ data.X[data.table_row[: each.shape[1]]]
     rows = np.arange(data.n_pairs) if data.table_row is None else data.table_row
     mixing: Any = sparse.csr_matrix((share, (data.codes, rows)), shape=(data.n_tasks, data.X.shape[0]))
     product = mixing @ data.X
