@@ -21,9 +21,12 @@ from crosstask.multitask import (
 from crosstask.testing import CHECKS, parametrize_with_task_checks
 from crosstask.transfer import (
     CORAL,
+    JDA,
+    TCA,
     EasyAdaptFeatures,
     FineTunedClassifier,
     FineTunedRegressor,
+    ImportanceWeighted,
     LabelledRows,
     PriorClassifier,
     PriorRegressor,
@@ -58,6 +61,11 @@ FROM_ROWS = [
     CORAL(),
     SubspaceAlignment(),
     EasyAdaptFeatures(),
+    TCA(),
+    TCA(kernel="rbf", n_landmarks=10, random_state=0),
+    JDA(),
+    ImportanceWeighted(Ridge()),
+    ImportanceWeighted(LogisticRegression()),
     LabelledRows(Ridge()),
     LabelledRows(LogisticRegression()),
 ]

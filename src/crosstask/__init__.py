@@ -45,9 +45,16 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.tasks import TaskStatistics as TaskStatistics
     from crosstask.tasks import keep_task as keep_task
     from crosstask.transfer import CORAL as CORAL
+    from crosstask.transfer import JDA as JDA
+    from crosstask.transfer import KLIEP as KLIEP
+    from crosstask.transfer import KMM as KMM
+    from crosstask.transfer import TCA as TCA
+    from crosstask.transfer import ULSIF as ULSIF
+    from crosstask.transfer import DomainClassifierWeights as DomainClassifierWeights
     from crosstask.transfer import EasyAdaptFeatures as EasyAdaptFeatures
     from crosstask.transfer import FineTunedClassifier as FineTunedClassifier
     from crosstask.transfer import FineTunedRegressor as FineTunedRegressor
+    from crosstask.transfer import ImportanceWeighted as ImportanceWeighted
     from crosstask.transfer import KnownCoefficients as KnownCoefficients
     from crosstask.transfer import LabelledRows as LabelledRows
     from crosstask.transfer import PriorClassifier as PriorClassifier
@@ -94,14 +101,21 @@ _CATALOGUE = {
     "crosstask.tasks": ("TaskData", "TaskStatistics", "keep_task"),
     "crosstask.transfer": (
         "CORAL",
+        "DomainClassifierWeights",
         "EasyAdaptFeatures",
         "FineTunedClassifier",
         "FineTunedRegressor",
+        "ImportanceWeighted",
+        "JDA",
+        "KLIEP",
+        "KMM",
         "KnownCoefficients",
         "LabelledRows",
         "PriorClassifier",
         "PriorRegressor",
         "SubspaceAlignment",
+        "TCA",
+        "ULSIF",
         "source_task",
     ),
 }

@@ -169,7 +169,9 @@ def test_every_public_estimator_is_tried_here() -> None:
         *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt"),
         *("TransferGuard", "PriorRegressor", "PriorClassifier", "FineTunedRegressor", "FineTunedClassifier"),
         *("CrossTaskRegressor", "CrossTaskClassifier"),
-        *(type(made).__name__ for made in (*from_rows.TRANSFORMERS, *from_rows.ESTIMATORS)),  # tests/transfer
+        *(
+            type(made).__name__ for made in (*from_rows.TRANSFORMERS, *from_rows.ESTIMATORS, *from_rows.WEIGHTS)
+        ),  # tests/transfer
         "LabelledRows",
     }
     public = {

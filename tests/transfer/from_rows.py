@@ -6,11 +6,33 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.linear_model import LogisticRegression, Ridge
 
-from crosstask.transfer import CORAL, EasyAdaptFeatures, SubspaceAlignment
+from crosstask.transfer import (
+    CORAL,
+    JDA,
+    KLIEP,
+    KMM,
+    TCA,
+    ULSIF,
+    DomainClassifierWeights,
+    EasyAdaptFeatures,
+    ImportanceWeighted,
+    SubspaceAlignment,
+)
 
-TRANSFORMERS = [CORAL("t"), SubspaceAlignment("t", n_components=2), EasyAdaptFeatures("t")]
-ESTIMATORS: list[Any] = []
+TRANSFORMERS: list[Any] = [
+    CORAL("t"),
+    SubspaceAlignment("t", n_components=2),
+    EasyAdaptFeatures("t"),
+    TCA("t", n_components=2),
+    JDA("t", n_components=2, kernel="rbf", random_state=0),
+]
+WEIGHTS: list[Any] = [KMM(gamma=0.3), KLIEP(gamma=0.3), ULSIF(gamma=0.3), DomainClassifierWeights()]
+ESTIMATORS: list[Any] = [
+    *(ImportanceWeighted(LogisticRegression(), weights, target_task="t") for weights in WEIGHTS),
+    ImportanceWeighted(Ridge(), DomainClassifierWeights(), target_task="t"),
+]
 
 
 def table(classification: bool = True, seed: int = 0) -> tuple[pd.DataFrame, np.ndarray]:

@@ -9,16 +9,17 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_array_equal
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from tests.transfer.from_rows import TRANSFORMERS, by_column, table
+from tests.transfer.from_rows import ESTIMATORS, TRANSFORMERS, by_column, table
 
 from crosstask.model_selection import TargetTaskKFold
 from crosstask.persistence import load, save
 from crosstask.transfer import CORAL, LabelledRows
 
+served = pytest.mark.parametrize("made", ESTIMATORS, ids=lambda made: " ".join(repr(made).split())[:60])
 named = pytest.mark.parametrize("made", TRANSFORMERS, ids=lambda made: type(made).__name__)
 
 
@@ -85,6 +86,37 @@ def test_names_of_what_comes_out(made):
     frame, y = table()
     framed = by_column(made).set_output(transform="pandas").fit(frame, y).transform(frame.drop(columns="site"))
     assert framed.shape[1] == len(set(framed.columns))
+
+
+@served
+def test_estimators_serve_the_target_by_either_door(made, tmp_path):
+    frame, y = table(is_classifier(made))
+    before = frame.copy()
+    X, target = frame.drop(columns="site"), (frame["site"] == "t").to_numpy()
+    model = by_column(made).fit(frame, y)
+    again = clone(made).fit(X, y, task=frame["site"])
+    answer = model.predict(frame)
+    assert_array_equal(model.predict(X), answer)  # a row without a task is the target's; other rows are served alike
+    assert_array_equal(again.predict(X), answer)
+    assert_array_equal(again.predict(X, task=frame["site"]), answer)
+    assert model.score(frame, y) == again.score(X, y, task=frame["site"]) == model.score(frame[target], y[target])
+    assert model.score(frame, y) > (0.7 if is_classifier(made) else 0.5)
+    assert_array_equal(load(save(model, tmp_path / "model.skops")).predict(frame), answer)
+    pd.testing.assert_frame_equal(frame, before)
+    if is_classifier(made) and hasattr(model, "predict_proba"):
+        assert_array_equal(model.classes_[model.predict_proba(X).argmax(axis=1)], answer)
+
+
+@served
+def test_searches_hold_out_target_rows_only(made):
+    frame, y = table(is_classifier(made))
+    folds = TargetTaskKFold(2, target_task="t", task_column="site", random_state=0)
+    search = GridSearchCV(by_column(made), {"task_column": ["site"]}, cv=folds, error_score="raise").fit(frame, y)
+    by_hand = [
+        by_column(made).fit(frame.iloc[train], y[train]).score(frame.iloc[test], y[test])
+        for train, test in folds.split(frame, y)
+    ]
+    assert search.best_score_ == pytest.approx(np.mean(by_hand))
 
 
 def test_nobodys_table_is_changed():

@@ -11,9 +11,9 @@ from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.utils.parallel import Parallel, delayed
 
-from crosstask.multitask._support import IntVector, fold_parameters, fresh, local_folds
+from crosstask.multitask._support import IntVector, fold_parameters, local_folds
 from crosstask.multitask._wrapper import WrappedEstimator
-from crosstask.tasks import TaskRows, fit_weighted, take_rows
+from crosstask.tasks import TaskRows, fit_weighted, fresh, take_rows
 
 
 class IndependentTasks(WrappedEstimator):

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from crosstask.tasks import TaskRows
+from crosstask.tasks import TaskRows, fresh
 
 IntVector = NDArray[np.intp]
 Folds = list[tuple[IntVector, IntVector]]
@@ -19,11 +18,6 @@ def check_option(name: str, value: Any, valid: tuple[str, ...]) -> None:
     """Refuse a word that is not among the valid ones."""
     if not isinstance(value, str) or value not in valid:
         raise ValueError(f"{name}={value!r} is not known: use {', '.join(repr(word) for word in valid)}.")
-
-
-def fresh(estimator: Any) -> Any:
-    """Return an unfitted clone; scikit-learn types it as whatever clone may return, lists among them."""
-    return clone(estimator)
 
 
 def split_pipeline(estimator: Any) -> tuple[Any, Any]:

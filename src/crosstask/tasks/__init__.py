@@ -7,7 +7,7 @@ from crosstask.tasks._ids import TaskIndex, as_task_ids
 from crosstask.tasks._keep import keep_task
 from crosstask.tasks._mixin import TaskMixin, numeric_matrix
 from crosstask.tasks._statistics import TaskStatistics
-from crosstask.tasks._weighted_fit import fit_weighted, weight_keyword
+from crosstask.tasks._weighted_fit import fit_weighted, fresh, weight_keyword
 
 __all__ = [
     "TaskData",
@@ -19,6 +19,7 @@ __all__ = [
     "column_names",
     "column_scale",
     "fit_weighted",
+    "fresh",
     "is_frame",
     "keep_task",
     "n_rows",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
@@ -50,3 +51,8 @@ def fit_weighted(estimator: Any, X: Any, y: Any, weight: NDArray[np.float64] | N
             )
     with config_context(enable_metadata_routing=False):  # a Pipeline routes by step name only then
         return estimator.fit(X, y, **fit_params)
+
+
+def fresh(estimator: Any) -> Any:
+    """Return an unfitted clone; scikit-learn types it as whatever clone may return, lists among them."""
+    return clone(estimator)

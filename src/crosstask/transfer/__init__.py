@@ -1,18 +1,32 @@
 """Transfer: a new task from fitted models of old ones, or from their rows."""
 
 from crosstask.transfer._coral import CORAL
+from crosstask.transfer._domain_classifier import DomainClassifierWeights
 from crosstask.transfer._easy_adapt_features import EasyAdaptFeatures
 from crosstask.transfer._fine_tuned import FineTunedClassifier, FineTunedRegressor
+from crosstask.transfer._importance_weighted import ImportanceWeighted
+from crosstask.transfer._jda import JDA
+from crosstask.transfer._kliep import KLIEP
+from crosstask.transfer._kmm import KMM
 from crosstask.transfer._labelled_rows import LabelledRows
 from crosstask.transfer._prior import PriorClassifier, PriorRegressor
 from crosstask.transfer._sources import KnownCoefficients, source_task
 from crosstask.transfer._subspace_alignment import SubspaceAlignment
+from crosstask.transfer._tca import TCA
+from crosstask.transfer._ulsif import ULSIF
 
 __all__ = [
     "CORAL",
+    "JDA",
+    "KLIEP",
+    "KMM",
+    "TCA",
+    "ULSIF",
+    "DomainClassifierWeights",
     "EasyAdaptFeatures",
     "FineTunedClassifier",
     "FineTunedRegressor",
+    "ImportanceWeighted",
     "KnownCoefficients",
     "LabelledRows",
     "PriorClassifier",

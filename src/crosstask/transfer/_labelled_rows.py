@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from crosstask.tasks import fit_weighted, take_rows
+from crosstask.tasks import fit_weighted, fresh, take_rows
 from crosstask.tasks._frames import as_table
 from crosstask.tasks._target import check_target, missing_values
 
@@ -93,8 +93,7 @@ class LabelledRows(MetaEstimatorMixin, BaseEstimator):
             table = take_rows(as_table(X), known)
             values = check_target(values[known], is_classifier(self))
             weight = weight if weight is None or weight.ndim == 0 else weight[known]
-        model: Any = clone(self.estimator)
-        self.estimator_ = fit_weighted(model, table, values, weight)
+        self.estimator_ = fit_weighted(fresh(self.estimator), table, values, weight)
         for name in ("classes_", "n_features_in_", "feature_names_in_"):
             if hasattr(self.estimator_, name):
                 setattr(self, name, getattr(self.estimator_, name))

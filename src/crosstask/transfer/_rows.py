@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
-from crosstask.tasks import TaskIndex, as_task_ids, is_frame, n_rows, pop_column
+from crosstask.tasks import TaskIndex, as_task_ids, is_frame, n_rows, pop_column, take_rows
 from crosstask.tasks._frames import as_table, refuse_repeated_names
 from crosstask.tasks._target import check_target, check_weights, missing_values
 
@@ -54,6 +54,17 @@ class TransferRows:
     def n_sources(self) -> int:
         """Number of tasks that are not the target."""
         return len(self.source_tasks)
+
+    def take(self, rows: IntVector) -> TransferRows:
+        """Return some of the rows, in the given order; a source may be left without any."""
+        return replace(
+            self,
+            X=take_rows(self.X, rows),
+            source=self.source[rows],
+            y=None if self.y is None else self.y[rows],
+            labelled=self.labelled[rows],
+            weight=None if self.weight is None else self.weight[rows],
+        )
 
 
 def open_transfer_fit(estimator: Any, X: Any, y: Any = None, *, task: Any = None, weight: Any = None) -> TransferRows:
