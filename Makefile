@@ -25,12 +25,12 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/.dev: $(VENV)/.core
 	@echo "installing the developer's tools into $(VENV) ..."
-	@$(PIP) -e ".[dev]"
+	@$(PIP) -e ".[dev,neural]"
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.dev
 	@echo "installing the documentation tools into $(VENV) ..."
-	@$(PIP) -e ".[dev,docs]"
+	@$(PIP) -e ".[dev,neural,docs]"
 	@touch $@
 
 demo: $(VENV)/.core  ## four real hospitals: who helps whom? prints a verdict, writes report.html

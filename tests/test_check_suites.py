@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -18,6 +19,7 @@ from crosstask.multitask import (
     MultiTaskSVR,
     PooledTasks,
 )
+from crosstask.neural import MultiTaskMLPClassifier, MultiTaskMLPRegressor
 from crosstask.testing import CHECKS, parametrize_with_task_checks
 from crosstask.transfer import (
     CORAL,
@@ -56,6 +58,20 @@ MULTI_TASK = [
     CrossTaskRegressor([("ridge", Ridge())]),
     CrossTaskClassifier([("logistic", LOGISTIC)]),
 ]
+# All rows in each of a few steps, in double precision: then order, names and repetition of rows change nothing.
+STEADY_NET = {
+    "early_stopping": False,
+    "max_epochs": 25,
+    "batch_size": 4096,
+    "dtype": "float64",
+    "learning_rate_init": 0.03,
+}
+NEURAL = [
+    MultiTaskMLPRegressor((8,), **STEADY_NET),
+    MultiTaskMLPClassifier((8,), **STEADY_NET),
+]
+if find_spec("torch") is None:
+    NEURAL = []  # tests/neural says so in its skips
 TRANSFER = [PriorRegressor(), PriorClassifier(), FineTunedRegressor(), FineTunedClassifier()]
 FROM_ROWS = [
     CORAL(),
@@ -85,6 +101,7 @@ DENSE = {
 EXPECTED_FAILED = [  # which estimators, by a part of their text; check -> reason
     ("LogisticRegression", WIDE),
     ("MultiTaskClassifier", WIDE),
+    ("MultiTaskMLPClassifier", WIDE),
     ("TransferGuard(", KISH),
     ("CrossTask", KISH | DENSE),
 ]
@@ -99,13 +116,13 @@ def _ours(estimator):
     return {check: why for check, why in _expected(estimator).items() if check in CHECKS}
 
 
-@parametrize_with_checks(MULTI_TASK + TRANSFER + FROM_ROWS, expected_failed_checks=_expected)
+@parametrize_with_checks(MULTI_TASK + NEURAL + TRANSFER + FROM_ROWS, expected_failed_checks=_expected)
 def test_scikit_learns_suite(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         check(estimator)
 
 
-@parametrize_with_task_checks(MULTI_TASK, expected_failed_checks=_ours)
+@parametrize_with_task_checks(MULTI_TASK + NEURAL, expected_failed_checks=_ours)
 def test_our_suite(estimator, check):
     check(estimator)

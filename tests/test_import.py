@@ -8,7 +8,20 @@ import sys
 
 import pytest
 
-HEAVY = {"sklearn", "scipy", "numba", "pandas", "polars", "matplotlib", "jinja2", "skops", "typer", "rich", "narwhals"}
+HEAVY = {
+    "sklearn",
+    "scipy",
+    "numba",
+    "pandas",
+    "polars",
+    "matplotlib",
+    "jinja2",
+    "skops",
+    "typer",
+    "rich",
+    "narwhals",
+    "torch",
+}
 
 
 def _loaded_after(code):
@@ -26,12 +39,16 @@ def test_import_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "name", ["TaskKFold", "per_task_scores", "keep_task", "MultiTaskRegressor", "TransferGuard", "CrossTaskRegressor"]
+    "name",
+    [
+        *("TaskKFold", "per_task_scores", "keep_task", "MultiTaskRegressor", "TransferGuard", "CrossTaskRegressor"),
+        "MultiTaskMLPRegressor",
+    ],
 )
 def test_a_name_loads_neither_pictures_nor_compilers_nor_the_command(name):
     loaded = _loaded_after(f"import crosstask; crosstask.{name}")
     assert "sklearn" in loaded  # which imports rich, and parts of pandas, where they are installed
-    assert not {"matplotlib", "jinja2", "typer", "skops", "numba"} & loaded
+    assert not {"matplotlib", "jinja2", "typer", "skops", "numba", "torch"} & loaded
 
 
 def test_every_public_name_is_there_and_says_where_it_lives():

@@ -16,6 +16,7 @@ LEVELS = [
     {"metrics"},
     {"model_selection"},
     {"multitask", "transfer"},
+    {"neural"},
     {"affinity", "guard"},
     {"advisor"},
     {"auto"},

@@ -39,6 +39,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.multitask import MultiTaskSVR as MultiTaskSVR
     from crosstask.multitask import PooledTasks as PooledTasks
     from crosstask.multitask import graph_task_kernel as graph_task_kernel
+    from crosstask.neural import MultiTaskMLPClassifier as MultiTaskMLPClassifier
+    from crosstask.neural import MultiTaskMLPRegressor as MultiTaskMLPRegressor
     from crosstask.persistence import load as load
     from crosstask.persistence import save as save
     from crosstask.tasks import TaskData as TaskData
@@ -97,6 +99,7 @@ _CATALOGUE = {
         "PooledTasks",
         "graph_task_kernel",
     ),
+    "crosstask.neural": ("MultiTaskMLPClassifier", "MultiTaskMLPRegressor"),
     "crosstask.persistence": ("load", "save"),
     "crosstask.tasks": ("TaskData", "TaskStatistics", "keep_task"),
     "crosstask.transfer": (

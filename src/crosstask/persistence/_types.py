@@ -24,6 +24,7 @@ _PACKAGES = frozenset(
         "metrics",
         "model_selection",
         "multitask",
+        "neural",
         "solvers",
         "tasks",
         "transfer",

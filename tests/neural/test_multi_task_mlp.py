@@ -1,0 +1,281 @@
+"""The estimators: what they learn, what they refuse, and what comes back from a file."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from tests.neural.problems import quadrants, waves
+from torch import nn
+
+import crosstask as ct
+from crosstask.neural import MultiTaskMLPClassifier, MultiTaskMLPRegressor
+from crosstask.neural import _train as training
+
+QUICK = {"max_epochs": 120, "learning_rate_init": 0.01}
+WAYS = [
+    {},
+    {"trunk": "mmoe"},
+    {"trunk": "ple"},
+    {"heads": "low_rank"},
+    {"heads": "mean_tied"},
+    {"heads": "film"},
+    {"weighting": "log"},
+    {"weighting": "uncertainty"},
+    {"weighting": "worst_group"},
+    {"task_weight": "equal"},
+    {"aggregator": "upgrad", "max_epochs": 40},
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_every_way_learns_what_no_line_can(way):
+    X, y, task = waves()
+    new, truth, where = waves(seed=1)
+    line = ct.IndependentTasks(Ridge()).fit(X, y, task=task).score(new, truth, task=where)
+    model = MultiTaskMLPRegressor((32, 32), **{**QUICK, **way}).fit(X, y, task=task)
+    assert model.score(new, truth, task=where) > max(0.85, line + 0.2)
+
+
+@pytest.mark.parametrize("way", [{}, {"trunk": "ple"}, {"class_weight": "balanced"}, {"dropout": 0.1}], ids=str)
+def test_classes_that_no_line_separates(way):
+    X, y, task = quadrants()
+    new, truth, where = quadrants(seed=1)
+    model = MultiTaskMLPClassifier((32, 32), **QUICK, **way).fit(X, y, task=task)
+    assert model.score(new, truth, task=where) > 0.85
+    np.testing.assert_allclose(model.predict_proba(new, task=where).sum(axis=1), 1.0)
+
+
+def test_a_task_in_other_units_is_the_same_task():
+    X, y, task = waves()
+    plain = MultiTaskMLPRegressor((16,), dtype="float64", **QUICK).fit(X, y, task=task)
+    unit = np.array([1.0, 1e4, 1e-4])[task]
+    scaled = MultiTaskMLPRegressor((16,), dtype="float64", **QUICK).fit(X, y * unit, task=task)
+    ratio = scaled.predict(X, task=task) / unit
+    # the deviation of a task borrows 1/120 from the others, which is why this is not exact
+    assert np.corrcoef(ratio, plain.predict(X, task=task))[0, 1] > 0.98
+    within = [np.corrcoef(scaled.predict(X[task == t], task=task[task == t]), y[task == t])[0, 1] for t in range(3)]
+    assert min(within) > 0.8
+
+
+def test_same_seed_same_net_and_the_callers_seed_is_left_alone():
+    X, y, task = waves()
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    first = MultiTaskMLPRegressor((8,), dropout=0.2, random_state=3, max_epochs=5).fit(X, y, task=task)
+    assert torch.equal(torch.rand(3), expected)
+    again, other = clone(first).fit(X, y, task=task), clone(first).set_params(random_state=4).fit(X, y, task=task)
+    np.testing.assert_array_equal(again.predict(X, task=task), first.predict(X, task=task))
+    assert not np.array_equal(other.predict(X, task=task), first.predict(X, task=task))
+
+
+def test_the_best_weights_are_kept():
+    X, y, task = waves(n_rows=30, noise=1.0)
+    model = MultiTaskMLPRegressor((32, 32), learning_rate_init=0.03, weight_decay=0.0).fit(X, y, task=task)
+    history = model.history_
+    frame = history.frame()
+    assert history.stopped == "patience"
+    assert frame["validation_loss"].idxmin() + 1 == history.best_epoch
+    assert frame.loc[frame["kept"], "epoch"].tolist() == [history.best_epoch]
+    assert history.plot().get_xlabel() == "epoch"
+
+
+def test_ctrl_c_keeps_the_best_weights(monkeypatch):
+    X, y, task = waves()
+    evaluate, calls = training.evaluate, []
+
+    def interrupted(*given):
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return evaluate(*given)
+
+    monkeypatch.setattr(training, "evaluate", interrupted)
+    with pytest.warns(UserWarning, match="stopped by hand after 3 epochs"):
+        model = MultiTaskMLPRegressor((8,)).fit(X, y, task=task)
+    assert model.history_.stopped == "by hand"
+    assert np.isfinite(model.predict(X, task=task)).all()
+    monkeypatch.undo()
+    three = MultiTaskMLPRegressor((8,), max_epochs=3).fit(X, y, task=task)
+    np.testing.assert_array_equal(model.predict(X, task=task), three.predict(X, task=task))
+
+
+def test_the_bar_shows_losses(capsys):
+    X, y, task = waves(n_rows=10)
+    MultiTaskMLPRegressor((4,), max_epochs=2, verbose=2).fit(X, y, task=task)
+    assert "held out" in capsys.readouterr().out
+
+
+def test_wide_targets_with_gaps_equal_the_long_table():
+    X, _, _ = waves(n_tasks=1, n_rows=50)
+    rng = np.random.default_rng(2)
+    Y = np.column_stack([np.sin(X[:, 0]), X[:, 1], X[:, 0] ** 2])
+    Y[rng.random(Y.shape) < 0.2] = np.nan
+    t, i = np.nonzero(~np.isnan(Y.T))
+    same = {"dtype": "float64", "early_stopping": False, "batch_size": 1000, "max_epochs": 30}
+    wide = MultiTaskMLPRegressor((8,), **same).fit(X, Y)
+    long = MultiTaskMLPRegressor((8,), **same).set_params(standardize=True).fit(X[i], Y[i, t], task=t)
+    assert wide.predict(X).shape == (50, 3)
+    # columns are scaled by the pairs observed, in both
+    np.testing.assert_allclose(wide.predict(X)[:, 1], long.predict(X, task=np.full(50, 1)), rtol=1e-6)
+
+
+def test_mixed_kinds_of_targets():
+    X, _, _ = waves(n_tasks=1, n_rows=400)
+    Y = pd.DataFrame({"dose": 100 * np.sin(2 * X[:, 0]), "ill": (X[:, 0] > 0).astype(float)})
+    model = MultiTaskMLPRegressor((32,), loss={"ill": "logistic"}, **QUICK).fit(X, Y)
+    dose, ill = model.predict(X).T
+    assert np.corrcoef(dose, Y["dose"])[0, 1] > 0.9
+    assert ((ill >= 0) & (ill <= 1)).all()
+    assert ((ill > 0.5) == (Y["ill"] == 1)).mean() > 0.95
+    with pytest.raises(ValueError, match="task 'dose' has loss='logistic' and y ="):
+        MultiTaskMLPRegressor(loss="logistic").fit(X, Y)
+    with pytest.raises(ValueError, match="names the task 'pain'"):
+        MultiTaskMLPRegressor(loss={"pain": "logistic"}).fit(X, Y)
+
+
+def test_categories_are_embedded_and_an_unknown_one_says_nothing(tmp_path):
+    rng = np.random.default_rng(0)
+    colour = rng.choice(["red", "green", "blue"], size=240)
+    frame = pd.DataFrame({"x": rng.normal(size=240), "colour": colour, "site": np.repeat(["a", "b"], 120)})
+    y = frame["colour"].map({"red": 0.0, "green": 2.0, "blue": -2.0}) + 0.1 * rng.normal(size=240)
+    model = MultiTaskMLPRegressor((16,), categorical_features=["colour"], task_column="site", **QUICK).fit(frame, y)
+    assert model.score(frame, y) > 0.9
+    new = frame.head(1).assign(colour="mauve")
+    assert np.isfinite(model.predict(new)).all()
+    again = ct.load(ct.save(model, tmp_path / "net.skops"))
+    np.testing.assert_array_equal(again.predict(frame), model.predict(frame))
+    with pytest.raises(ValueError, match="names 'size'"):
+        clone(model).set_params(categorical_features=["size"]).fit(frame, y)
+
+
+@pytest.mark.parametrize(
+    "way", [{}, {"trunk": "ple"}, {"trunk": "mmoe"}, {"heads": "film"}, {"unseen_task": "pooled"}], ids=str
+)
+def test_saved_without_pickle(way, tmp_path):
+    X, y, task = quadrants(n_rows=20)
+    model = MultiTaskMLPClassifier((6,), max_epochs=4, **way).fit(X, y, task=task)
+    again = ct.load(ct.save(model, tmp_path / "net.skops"))
+    assert "_net" not in again.__dict__
+    np.testing.assert_array_equal(again.predict_proba(X, task=task), model.predict_proba(X, task=task))
+    pd.testing.assert_frame_equal(again.history_.frame(), model.history_.frame())
+
+
+class TinyConvolution(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten())
+
+
+def _images(n=240):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 1, 5, 5))
+    return X, np.where(X[:, 0, 2, 2] > 0, "bright", "dark"), np.arange(n) % 2
+
+
+def test_a_trunk_of_the_callers_own(tmp_path):
+    X, y, task = _images()
+    module = TinyConvolution()
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    model = MultiTaskMLPClassifier(module=module, **QUICK).fit(X, y, task=task)
+    assert model.score(X, y, task=task) > 0.9
+    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
+    with pytest.raises(TypeError, match="cannot be saved"):
+        ct.save(model, tmp_path / "net.skops")
+    made = MultiTaskMLPClassifier(module=TinyConvolution, **QUICK).fit(X, y, task=task)
+    path = ct.save(made, tmp_path / "net.skops")
+    from crosstask.persistence import UntrustedTypesError
+
+    with pytest.raises(UntrustedTypesError, match="TinyConvolution"):
+        ct.load(path)
+
+
+def test_a_trunk_with_another_answer_is_refused():
+    X, y, task = _images(12)
+    with pytest.raises(ValueError, match=r"answered \(3, 4, 3, 3\) for 3 rows, expected \(3, k\)"):
+        MultiTaskMLPClassifier(module=nn.Conv2d(1, 4, 3)).fit(X, y, task=task)
+    with pytest.raises(ValueError, match="cannot take rows of shape"):
+        MultiTaskMLPClassifier(module=nn.Linear(7, 2)).fit(X, y, task=task)
+    with pytest.raises(ValueError, match="is no network"):
+        MultiTaskMLPClassifier(module="resnet").fit(X, y, task=task)
+
+
+BAD = [
+    ({"trunk": "tree"}, "trunk='tree' is not known"),
+    ({"heads": "many"}, "heads='many' is not known"),
+    ({"weighting": "gradnorm"}, "weighting='gradnorm' is not known"),
+    ({"aggregator": "mgda"}, "aggregator='mgda' is not known"),
+    ({"aggregator": "upgrad", "trunk": "ple"}, "a trunk that tasks share"),
+    ({"hidden_layer_sizes": (8, 0)}, "must hold positive integers"),
+    ({"learning_rate_init": -1.0}, "must be positive"),
+    ({"learning_rate_init": 1e30}, "training diverged"),
+    ({"validation_fraction": 1.0}, "between 0 and 1"),
+    ({"device": "abacus"}, "device='abacus' is not there"),
+    ({"batch_size": 0}, "positive number of rows"),
+    ({"max_epochs": 0}, "at least 1"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD, ids=str)
+def test_bad_options_are_one_line(change, message):
+    X, y, task = waves(n_rows=10)
+    with pytest.raises(ValueError, match=message) as raised:
+        MultiTaskMLPRegressor(**change).fit(X, y, task=task)
+    assert "\n" not in str(raised.value)
+
+
+def test_gaps_in_x_are_named():
+    X, y, task = waves(n_rows=10)
+    X[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"NaN or infinite values .* in column 1, which MultiTaskMLPRegressor cannot"):
+        MultiTaskMLPRegressor().fit(X, y, task=task)
+
+
+def test_poor_tasks():
+    X, y, task = quadrants(n_rows=30)
+    kept = (task < 2) | (np.arange(len(y)) == len(y) - 1)
+    model = MultiTaskMLPClassifier((8,), max_epochs=5).fit(X[kept], y[kept], task=task[kept])
+    assert np.isfinite(model.predict_proba(X, task=task)).all()
+    labels = np.where((task == 0) & (X[:, 0] > 1), "third", y)  # a class that one task alone has
+    three = MultiTaskMLPClassifier((8,), max_epochs=5).fit(X, labels, task=task)
+    probability = three.predict_proba(X, task=task)
+    assert probability.shape == (len(X), 3)
+    assert (probability > 0).all()
+    with pytest.raises(ValueError, match="fit has not seen"):
+        three.predict(X[:1], task=[9])
+
+
+def test_without_torch_one_line_says_what_to_install(monkeypatch):
+    X, y, task = waves(n_rows=10)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match=r'needs PyTorch, .* pip install "crosstask\[neural\]"\.$'):
+        MultiTaskMLPRegressor().fit(X, y, task=task)
+
+
+def test_without_torchjd_one_line_says_what_to_install(monkeypatch):
+    X, y, task = waves(n_rows=10)
+    real = builtins.__import__
+
+    def absent(name, *given, **options):
+        if name.startswith("torchjd"):
+            raise ImportError(name)
+        return real(name, *given, **options)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(ImportError, match="aggregator= needs torchjd"):
+        MultiTaskMLPRegressor(aggregator="upgrad").fit(X, y, task=task)
+
+
+def test_inside_the_guard():
+    X, y, task = waves()
+    guard = ct.TransferGuard(
+        [("own", ct.IndependentTasks(Ridge())), ("net", MultiTaskMLPRegressor((16,), **QUICK))], cv=2, random_state=0
+    ).fit(X, y, task=task)
+    held = guard.candidate_losses_["net"] < guard.candidate_losses_["own"]
+    assert held.all()
