@@ -231,7 +231,7 @@ def test_fitted_attributes_certify_the_fit(binary_rows):
     ("model", "message"),
     [
         (MultiTaskRegressor("mean-tied"), r"unknown coupling 'mean-tied': give one of 'independent', 'pooled', 'mean_"),
-        (MultiTaskRegressor(loss="huber"), r"unknown loss 'huber': give one of 'squared'"),
+        (MultiTaskRegressor(loss="hubert"), r"unknown loss 'hubert': give one of 'squared'"),
         (MultiTaskRegressor(loss="logistic"), r"loss='logistic' is for classes.*use loss='squared'"),
         (MultiTaskRegressor(alpha="best"), r"alpha='best' is not known: use 'auto'"),
         (MultiTaskRegressor(alpha=0.0), r"alpha=0.0 must be positive, or 'auto'"),

@@ -18,6 +18,7 @@ from crosstask.couplings import (
     TaskNorm,
     TraceNorm,
 )
+from crosstask.losses import Huber, Logistic, Poisson, Quantile, Squared, SquaredHinge
 
 
 def penalty(coupling, W, T, K):
@@ -57,6 +58,29 @@ def weighted_edges(coupling, T):
     return [(s, t, A[s][t]) for s, t in itertools.combinations(range(T), 2)]
 
 
+def row_losses(loss, y, z, weight):
+    """Weighted sum of the losses of some rows, as a cvxpy expression; z is an expression of shape (n, K)."""
+    first = z[:, 0]
+    sign = 2.0 * y - 1.0
+    match loss:
+        case Squared():
+            return 0.5 * cp.sum(cp.multiply(weight, cp.square(y - first)))
+        case Huber():
+            return 0.5 * cp.sum(cp.multiply(weight, cp.huber(y - first, loss.delta)))
+        case Quantile():  # the infimum over e of e^2 / 4h + |r - e| / 2 is half the Huber function of r, 2h wide
+            half = cp.huber(y - first, loss.smoothing) / (4.0 * loss.smoothing) + loss.smoothing / 4.0
+            return cp.sum(cp.multiply(weight, half + (loss.quantile - 0.5) * (y - first)))
+        case Poisson():
+            constant = np.where(y > 0, y * np.log(np.maximum(y, 1e-300)), 0.0) - y
+            return cp.sum(cp.multiply(weight, cp.exp(first) - cp.multiply(y, first) + constant))
+        case Logistic():
+            return cp.sum(cp.multiply(weight, cp.logistic(first) - cp.multiply(y, first)))
+        case SquaredHinge():
+            return cp.sum(cp.multiply(weight, cp.square(cp.pos(1.0 - cp.multiply(sign, first)))))
+    hot = np.eye(z.shape[1])[y.astype(int)]
+    return cp.sum(cp.multiply(weight, cp.log_sum_exp(z, axis=1) - cp.sum(cp.multiply(hot, z), axis=1)))
+
+
 def joint_optimum(problem, alpha):
     """Optimal value by an interior-point method that knows nothing of ours."""
     data = problem.data
@@ -76,14 +100,7 @@ def joint_optimum(problem, alpha):
         rows = np.flatnonzero(codes == t)
         weight = c[t] * s[rows] / n
         z = X[rows] @ W[t].T + np.ones((len(rows), 1)) @ cp.reshape(b[t], (1, K), order="C") + offset[rows]
-        name = type(problem.loss).__name__
-        if name == "Squared":
-            loss += 0.5 * cp.sum(cp.multiply(weight, cp.square(y[rows] - z[:, 0])))
-        elif name == "Logistic":
-            loss += cp.sum(cp.multiply(weight, cp.logistic(z[:, 0]) - cp.multiply(y[rows], z[:, 0])))
-        else:
-            hot = np.eye(K)[y[rows].astype(int)]
-            loss += cp.sum(cp.multiply(weight, cp.log_sum_exp(z, axis=1) - cp.sum(cp.multiply(hot, z), axis=1)))
+        loss += row_losses(problem.loss, y[rows], z, weight)
     value, constraints = penalty(problem.coupling, W, T, K)
     task = cp.Problem(cp.Minimize(loss + alpha * problem.coupling.weight * value), constraints)
     return task.solve(solver="CLARABEL", tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)

@@ -5,14 +5,13 @@ import warnings
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from tests.solvers.zoo import OUTPUTS, long_form, objective, related, zoo
+from tests.solvers.zoo import LOSSES, OUTPUTS, long_form, objective, related, zoo
 
 from crosstask.couplings import FeatureNorm, Independent, MeanTied, Pooled
-from crosstask.losses import as_loss
 from crosstask.solvers import Problem, alpha_grid, path_coefficients, path_decisions, solve, solve_path
 from crosstask.tasks import TaskData
 
-LOSSES = pytest.mark.parametrize("loss", ["squared", "logistic", "multinomial"])
+EVERY = pytest.mark.parametrize("loss", LOSSES)
 EACH = pytest.mark.parametrize("coupling", [Independent(), Pooled(), MeanTied(0.1), FeatureNorm()], ids=str)
 
 
@@ -22,11 +21,11 @@ def assert_same_answer(left, right, tol=1e-4):
     assert_allclose(left.intercept, right.intercept, atol=tol)
 
 
-@LOSSES
+@EVERY
 @EACH
 def test_every_problem_of_the_zoo_is_solved_to_its_gap(loss, coupling):
     for name, data in zoo(loss):
-        problem = Problem(data, as_loss(loss), coupling)
+        problem = Problem(data, LOSSES[loss], coupling)
         for alpha in alpha_grid(problem, 7)[[0, 3, 5]]:
             answer = solve(problem, alpha, tol=1e-6)
             assert answer.gap <= 1e-6, name
@@ -35,7 +34,7 @@ def test_every_problem_of_the_zoo_is_solved_to_its_gap(loss, coupling):
             assert np.isfinite(answer.coef).all(), name
 
 
-@LOSSES
+@EVERY
 @EACH
 def test_weights_are_repetitions(loss, coupling):
     rng = np.random.default_rng(0)
@@ -49,11 +48,11 @@ def test_weights_are_repetitions(loss, coupling):
         n_classes=OUTPUTS[loss],
     )
     for task_weight in ("rows", "equal"):
-        one, other = (Problem(d, as_loss(loss), coupling, task_weight=task_weight) for d in (weighted, repeated))
+        one, other = (Problem(d, LOSSES[loss], coupling, task_weight=task_weight) for d in (weighted, repeated))
         assert_same_answer(solve(one, 0.02, tol=1e-10), solve(other, 0.02, tol=1e-10))
 
 
-@LOSSES
+@EVERY
 @EACH
 def test_the_order_of_tasks_and_rows_does_not_matter(loss, coupling):
     data = related(loss)
@@ -66,16 +65,16 @@ def test_the_order_of_tasks_and_rows_does_not_matter(loss, coupling):
         sample_weight=data.sample_weight[shuffle],
         n_classes=data.n_classes,
     )
-    one = solve(Problem(data, as_loss(loss), coupling), 0.02, tol=1e-10)
-    two = solve(Problem(other, as_loss(loss), coupling), 0.02, tol=1e-10)
+    one = solve(Problem(data, LOSSES[loss], coupling), 0.02, tol=1e-10)
+    two = solve(Problem(other, LOSSES[loss], coupling), 0.02, tol=1e-10)
     assert_allclose(one.coef, two.coef[[2, 0, 1]], atol=1e-4)
     assert_allclose(one.intercept, two.intercept[[2, 0, 1]], atol=1e-4)
 
 
-@LOSSES
+@EVERY
 @EACH
 def test_a_path_is_its_single_answers_wherever_it_starts(loss, coupling):
-    problem = Problem(related(loss), as_loss(loss), coupling)
+    problem = Problem(related(loss), LOSSES[loss], coupling)
     grid = alpha_grid(problem, 5)
     path = solve_path(problem, grid, tol=1e-10)
     for alpha, answer in zip(grid, path, strict=True):
@@ -89,18 +88,18 @@ def test_a_path_is_its_single_answers_wherever_it_starts(loss, coupling):
     assert_allclose(z[2], problem.data.decision(path[2].coef, path[2].intercept), atol=1e-6)
 
 
-@LOSSES
+@EVERY
 @EACH
 def test_a_task_without_rows_borrows_what_is_shared(loss, coupling):
     data = related(loss, T=4)
     left = data.take(data.codes != 2)
-    answer = solve(Problem(left, as_loss(loss), coupling), 0.02, tol=1e-9)
+    answer = solve(Problem(left, LOSSES[loss], coupling), 0.02, tol=1e-9)
     expected = answer.centre if answer.centre is not None else 0.0
     assert_allclose(answer.coef[2] - expected, 0.0, atol=1e-6)
     others = left.totals / left.totals.sum()
     assert_allclose(answer.intercept[2], (others @ answer.intercept) / (1 - others[2]), rtol=1e-9)
     gone = long_form(left)
-    without = solve(Problem(gone, as_loss(loss), coupling), 0.02, tol=1e-9)
+    without = solve(Problem(gone, LOSSES[loss], coupling), 0.02, tol=1e-9)
     if not isinstance(coupling, MeanTied):  # there the empty task still has its share in the weight of the centre
         assert_allclose(answer.coef[[0, 1, 3]], without.coef, atol=1e-5)
 
@@ -110,7 +109,7 @@ def test_standardized_columns_make_scales_immaterial(coupling):
     data = related(d=3)
     scales = np.array([1e-8, 1.0, 1e8])
     moved = TaskData(**{**data.__getstate__(), "X": data.X * scales}).scaled(scales)
-    one, two = (solve(Problem(d, as_loss("squared"), coupling), 0.02, tol=1e-10) for d in (data, moved))
+    one, two = (solve(Problem(d, LOSSES["squared"], coupling), 0.02, tol=1e-10) for d in (data, moved))
     assert_same_answer(one, two, 1e-6)
 
 
@@ -120,12 +119,12 @@ def test_a_thousand_tasks(loss, coupling):
     data = related(loss, T=1000, n=6000, d=3)
     if loss == "logistic":
         data = data.with_prior_rows()
-    problem = Problem(data, as_loss(loss), coupling)
+    problem = Problem(data, LOSSES[loss], coupling)
     assert solve(problem, alpha_grid(problem, 5)[2]).converged
 
 
 def test_alpha_must_be_positive():
-    problem = Problem(related(), as_loss("squared"), MeanTied())
+    problem = Problem(related(), LOSSES["squared"], MeanTied())
     for alpha in (0.0, -1.0, np.nan):
         with pytest.raises(ValueError, match="alpha must be positive and finite"):
             solve(problem, alpha)
@@ -133,12 +132,12 @@ def test_alpha_must_be_positive():
 
 def test_an_unknown_task_weight_is_named():
     with pytest.raises(ValueError, match="unknown task_weight 'size': give 'rows' or 'equal'"):
-        solve(Problem(related(), as_loss("squared"), MeanTied(), task_weight="size"), 1.0)
+        solve(Problem(related(), LOSSES["squared"], MeanTied(), task_weight="size"), 1.0)
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
 def test_too_few_iterations_warn_once_with_the_gap_and_a_cure(loss):
-    problem = Problem(related(loss), as_loss(loss), FeatureNorm())
+    problem = Problem(related(loss), LOSSES[loss], FeatureNorm())
     with pytest.warns(UserWarning, match="relative duality gap of .* raise max_iter") as caught:
         path = solve_path(problem, alpha_grid(problem, 6), max_iter=1)
     assert len(caught) == 1
@@ -152,16 +151,16 @@ def test_separable_classes_are_the_exception_without_an_optimum():
     """The free centre runs away; the gap still says what is left. A weak centre_weight gives an optimum."""
     X = np.linspace(-1, 1, 20)[:, None]
     data = TaskData.from_arrays(X, (X[:, 0] > 0).astype(float), np.arange(20) % 2, n_classes=2)
-    free = solve(Problem(data, as_loss("logistic"), MeanTied()), 0.1)
-    assert free.objective <= free.gap * Problem(data, as_loss("logistic"), MeanTied()).null_objective
-    held = solve(Problem(data, as_loss("logistic"), MeanTied(0.1)), 0.1, tol=1e-10)
+    free = solve(Problem(data, LOSSES["logistic"], MeanTied()), 0.1)
+    assert free.objective <= free.gap * Problem(data, LOSSES["logistic"], MeanTied()).null_objective
+    held = solve(Problem(data, LOSSES["logistic"], MeanTied(0.1)), 0.1, tol=1e-10)
     assert np.abs(held.centre).max() < 0.2 * np.abs(free.centre).max()
 
 
 def test_nothing_to_explain_is_explained_at_once():
     data = TaskData.from_arrays(np.eye(6), np.full(6, 3.0), np.arange(6) % 2)
     for coupling in (Independent(), Pooled(), MeanTied(), FeatureNorm()):
-        answer = solve(Problem(data, as_loss("squared"), coupling), 0.1)
+        answer = solve(Problem(data, LOSSES["squared"], coupling), 0.1)
         assert_allclose(answer.coef, 0.0, atol=1e-12)
         assert_allclose(answer.intercept, 3.0)
 
@@ -169,6 +168,6 @@ def test_nothing_to_explain_is_explained_at_once():
 def test_no_column_varies():
     data = TaskData.from_arrays(np.ones((6, 2)), np.arange(6.0), np.arange(6) % 2)
     for coupling in (Independent(), Pooled(), MeanTied(), FeatureNorm()):
-        problem = Problem(data, as_loss("squared"), coupling)
+        problem = Problem(data, LOSSES["squared"], coupling)
         answer = solve(problem, alpha_grid(problem, 3)[1])
         assert_allclose(answer.coef, 0.0, atol=1e-12)

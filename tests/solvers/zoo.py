@@ -5,17 +5,29 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from crosstask.losses import as_loss
+from crosstask.losses import Huber, Logistic, Multinomial, Poisson, Quantile, Squared, SquaredHinge
 from crosstask.tasks import TaskData, TaskRows, column_scale
 
-OUTPUTS = {"squared": None, "logistic": 2, "multinomial": 3}
+# The two that follow the spread of y get fixed widths, so that the same loss meets every set of rows.
+LOSSES = {
+    "squared": Squared(),
+    "huber": Huber(0.7),
+    "quantile": Quantile(0.3, smoothing=0.2),
+    "poisson": Poisson(),
+    "logistic": Logistic(),
+    "multinomial": Multinomial(),
+    "squared_hinge": SquaredHinge(),
+}
+OUTPUTS = dict.fromkeys(LOSSES) | {"logistic": 2, "squared_hinge": 2, "multinomial": 3}
 
 
 def target(z, loss, rng):
     noisy = z + rng.normal(size=len(z))
-    if loss == "squared":
+    if loss in ("squared", "huber", "quantile"):
         return noisy
-    if loss == "logistic":
+    if loss == "poisson":
+        return rng.poisson(np.exp(np.clip(z, -3.0, 3.0))).astype(float)
+    if loss in ("logistic", "squared_hinge"):
         return (noisy > np.median(noisy)).astype(float)
     return np.digitize(noisy, np.quantile(noisy, [0.35, 0.7])).astype(float)
 
@@ -55,6 +67,8 @@ def zoo(loss):
     def data(X, task, weight=None):
         y = target(np.asarray(X @ np.full(X.shape[1], 0.3)), loss, np.random.default_rng(2))
         made = TaskData.from_arrays(X, y, task, sample_weight=weight, n_classes=k)
+        if loss == "poisson":
+            return made.with_prior_counts()
         return made if k is None else made.with_prior_rows()
 
     X, task = rng.normal(size=(60, 5)), np.arange(60) % 3
@@ -92,5 +106,5 @@ def objective(problem, solution):
     n_t = np.bincount(data.codes, real, data.n_tasks)
     c = np.ones(data.n_tasks) if problem.task_weight == "rows" else n_t.sum() / (data.n_tasks * n_t)
     weight = c[data.codes] * data.sample_weight / n_t.sum()
-    loss = as_loss(problem.loss).value(data.y, z[:, 0] if z.shape[1] == 1 else z, weight)
+    loss = problem.loss.value(data.y, z[:, 0] if z.shape[1] == 1 else z, weight)
     return loss + solution.alpha * problem.coupling.value(solution.coef)

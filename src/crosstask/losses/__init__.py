@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from crosstask.losses._base import Loss
+from crosstask.losses._huber import Huber
 from crosstask.losses._logistic import Logistic
 from crosstask.losses._multinomial import Multinomial
+from crosstask.losses._poisson import Poisson
+from crosstask.losses._quantile import Quantile
 from crosstask.losses._squared import Squared
+from crosstask.losses._squared_hinge import SquaredHinge
 
-__all__ = ["Logistic", "Loss", "Multinomial", "Squared", "as_loss"]
+__all__ = [
+    "Huber",
+    "Logistic",
+    "Loss",
+    "Multinomial",
+    "Poisson",
+    "Quantile",
+    "Squared",
+    "SquaredHinge",
+    "as_loss",
+]
 
-_BY_NAME: dict[str, type[Loss]] = {"squared": Squared, "logistic": Logistic, "multinomial": Multinomial}
+_BY_NAME: dict[str, type[Loss]] = {
+    "squared": Squared,
+    "huber": Huber,
+    "quantile": Quantile,
+    "poisson": Poisson,
+    "logistic": Logistic,
+    "multinomial": Multinomial,
+    "squared_hinge": SquaredHinge,
+}
 
 
 def as_loss(loss: str | Loss, *, n_classes: int | None = None) -> Loss:

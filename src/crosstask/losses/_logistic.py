@@ -26,12 +26,17 @@ class Logistic(Loss):
     0.820
     """
 
-    smoothness: ClassVar[float] = 0.25
     classifies: ClassVar[bool] = True
+    probabilistic: ClassVar[bool] = True
 
-    def value(self, y: Array, z: Array, sample_weight: Array) -> float:
-        """Return sum_i s_i (log(1 + exp(z_i)) - y_i z_i)."""
-        return float(sample_weight @ (np.logaddexp(0.0, z) - y * z))
+    @property
+    def smoothness(self) -> float:
+        """Upper bound of the second derivative."""
+        return 0.25
+
+    def row_value(self, y: Array, z: Array) -> Array:
+        """Return log(1 + exp(z_i)) - y_i z_i of each row."""
+        return np.logaddexp(0.0, z) - y * z
 
     def gradient(self, y: Array, z: Array, sample_weight: Array) -> Array:
         """Return s_i (expit(z_i) - y_i)."""

@@ -27,9 +27,14 @@ class Multinomial(Loss):
     2.197
     """
 
-    smoothness: ClassVar[float] = 0.5
     classifies: ClassVar[bool] = True
+    probabilistic: ClassVar[bool] = True
     shift_invariant: ClassVar[bool] = True
+
+    @property
+    def smoothness(self) -> float:
+        """Upper bound of the second derivative."""
+        return 0.5
 
     def n_outputs(self, n_classes: int | None) -> int:
         """Return the number of classes."""
@@ -37,12 +42,12 @@ class Multinomial(Loss):
             raise ValueError("the multinomial loss needs classes: these data have none (n_classes=None).")
         return n_classes
 
-    def value(self, y: Array, z: Array, sample_weight: Array) -> float:
-        """Return sum_i s_i (logsumexp(z_i) - z_i,y)."""
+    def row_value(self, y: Array, z: Array) -> Array:
+        """Return logsumexp(z_i) - z_i,y of each row."""
         chosen = z[np.arange(len(y)), y.astype(np.intp)]
         top = z.max(axis=1)
         total = np.exp(z - top[:, None]).sum(axis=1)
-        return float(sample_weight @ (np.log(total) + top - chosen))
+        return np.log(total) + top - chosen
 
     def gradient(self, y: Array, z: Array, sample_weight: Array) -> Array:
         """Return s_i (softmax(z_i) - e_y)."""

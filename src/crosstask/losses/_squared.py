@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 
 from crosstask.losses._base import Array, Loss
@@ -25,12 +23,15 @@ class Squared(Loss):
     2.5
     """
 
-    smoothness: ClassVar[float] = 1.0
+    @property
+    def smoothness(self) -> float:
+        """Upper bound of the second derivative."""
+        return 1.0
 
-    def value(self, y: Array, z: Array, sample_weight: Array) -> float:
-        """Return sum_i s_i (y_i - z_i)^2 / 2."""
+    def row_value(self, y: Array, z: Array) -> Array:
+        """Return (y_i - z_i)^2 / 2 of each row."""
         residual = z - y
-        return 0.5 * float(sample_weight @ (residual * residual))
+        return 0.5 * residual * residual
 
     def gradient(self, y: Array, z: Array, sample_weight: Array) -> Array:
         """Return s_i (z_i - y_i)."""

@@ -1,4 +1,4 @@
-"""Logistic and multinomial regression of many tasks at once."""
+"""Linear classification of many tasks at once."""
 
 from __future__ import annotations
 
@@ -10,12 +10,31 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
 
 from crosstask.couplings import Coupling
 from crosstask.losses import Loss, as_loss
 from crosstask.multitask._linear import LinearTasks
 from crosstask.multitask._wrapper import learn_classes
 from crosstask.tasks import TaskData, TaskRows
+
+
+def _asked_loss(estimator: Any) -> Loss | None:
+    """Return the loss that the parameter stands for, None where only ``fit`` can say what is wrong with it."""
+    try:
+        return as_loss(estimator.loss)
+    except (TypeError, ValueError):
+        return None
+
+
+def _has_probabilities(estimator: Any) -> bool:
+    loss = _asked_loss(estimator)
+    if loss is not None and not loss.probabilistic and loss.classifies:
+        raise AttributeError(
+            f"loss={estimator.loss!r} gives decision values and no probabilities, so there is no predict_proba: use "
+            "decision_function, or loss='logistic'."
+        )
+    return True
 
 
 class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
@@ -40,8 +59,9 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
         The words stand for the defaults of their classes, but "mean_tied" for
         ``MeanTied(centre_weight=1.0)``: it shrinks the shared centre as much as one task's own part, which
         keeps its head when rows are few (see Notes).
-    loss : "logistic", "multinomial" or Loss, default="logistic"
-        L; "logistic" becomes multinomial where there are more than two classes.
+    loss : {"logistic", "multinomial", "squared_hinge"} or Loss, default="logistic"
+        L; "logistic" becomes multinomial where there are more than two classes. "squared_hinge" is the linear support
+        vector machine of two classes: there are decision values, and no ``predict_proba``.
     alpha : float or "auto", default="auto"
         Strength of the coupling, positive. "auto" takes the value of a grid with the smallest mean loss over all
         held-out rows. With ``coupling="independent"`` each task takes its own, judged by its own held-out rows
@@ -105,6 +125,8 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
         Name of the algorithm that the loss and the coupling selected.
     coupling_ : Coupling
         The coupling that ``coupling`` stands for.
+    loss_ : Loss
+        The loss that was minimised.
 
     Raises
     ------
@@ -194,13 +216,15 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
     def decision_function(self, X: Any, *, task: Any = None) -> NDArray[np.float64]:
         """Return the log odds of the second class, shape (n_rows,), or the predictors of all classes.
 
-        At the wide door a second axis runs over the tasks.
+        With "squared_hinge" they are signed distances in units of the margin. At the wide door a second axis runs over
+        the tasks.
         """
         z = self._linear(X, task)
         if z.shape[-1] == 1:
             return z[..., 0]
         return z[..., 1] - z[..., 0] if len(self.classes_) == 2 else z
 
+    @available_if(_has_probabilities)
     def predict_proba(self, X: Any, *, task: Any = None) -> NDArray[np.float64]:
         """Return the probability of each class, columns in the order of ``classes_``.
 
@@ -221,10 +245,11 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
         self.classes_ = learn_classes(rows.y, self)
         n_classes, positions = len(self.classes_), np.searchsorted(self.classes_, rows.y)
         loss = as_loss(self.loss, n_classes=n_classes)
+        loss.n_outputs(n_classes)  # refuses what it cannot take
         if not loss.classifies:
             raise ValueError(
                 f"loss={self.loss!r} is for amounts, and MultiTaskClassifier predicts classes: "
-                "use loss='logistic' or 'multinomial', or MultiTaskRegressor."
+                "use loss='logistic', 'multinomial' or 'squared_hinge', or MultiTaskRegressor."
             )
         if self.class_weight is not None:
             given = np.ones(len(positions)) if rows.sample_weight is None else rows.sample_weight
@@ -237,3 +262,9 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
             totals = np.bincount(positions, sample_weight, len(self.classes_))
             return totals.sum() / (len(self.classes_) * totals)
         return compute_class_weight(self.class_weight, classes=self.classes_, y=self.classes_[positions])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        loss = _asked_loss(self)
+        tags.classifier_tags.multi_class = loss is None or not loss.two_classes
+        return tags

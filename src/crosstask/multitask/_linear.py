@@ -50,6 +50,7 @@ class LinearTasks(TaskMixin):
     random_state: Any
     verbose: Any
     tasks_: NDArray[Any]
+    loss_: Loss
     n_features_in_: int
 
     def fit(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
@@ -75,6 +76,7 @@ class LinearTasks(TaskMixin):
         matrix = numeric_matrix(self, rows.X)
         self.columns_ = column_names(rows.X) or [f"x{j}" for j in range(matrix.shape[1])]
         data, loss = self._read_target(rows, matrix)
+        self.loss_ = loss
         scale = column_scale(data) if self.standardize else np.ones(matrix.shape[1])
         data = data.scaled(scale) if self.standardize else data
         weighting: Any = self.task_weight

@@ -18,9 +18,10 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
     r"""Linear regression of many tasks at once.
 
     .. math::
-        \min_{W, b} \frac1n \sum_t c_t \sum_i s_{ti} \tfrac12 (y_{ti} - x_{ti}'w_t - b_t)^2 + \alpha R(W)
+        \min_{W, b} \frac1n \sum_t c_t \sum_i s_{ti} L(y_{ti}, x_{ti}'w_t + b_t) + \alpha R(W)
 
-    n is the sum of the weights s of all rows, so alpha does not grow with the data. One task with "independent" is
+    with :math:`L(y, z) = (y - z)^2 / 2` unless another loss is asked for. n is the sum of the weights s of all rows, so
+    alpha does not grow with the data. One task with "independent" is
     scikit-learn's ``Ridge(alpha=n * alpha)``; T tasks in a wide y with "feature_norm" are
     ``MultiTaskLasso(alpha=T * alpha)`` (both with ``standardize=False``).
 
@@ -32,8 +33,11 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         The words stand for the defaults of their classes, but "mean_tied" for
         ``MeanTied(centre_weight=1.0)``: it shrinks the shared centre as much as one task's own part, which
         keeps its head when rows are few (see Notes).
-    loss : "squared" or Loss, default="squared"
-        L; the path's losses carry its factor 1/2.
+    loss : {"squared", "huber", "quantile", "poisson"} or Loss, default="squared"
+        L; the path's losses carry the factor 1/2 of "squared". "huber" where some y are far off; "quantile" for the
+        median, or ``Quantile(0.9)`` for another quantile; "poisson" for counts, whose mean is exp(x'w + b). The
+        words stand for the defaults of :mod:`crosstask.losses`. A task whose counts are all zero gets a weak prior
+        row: weight 1/2, at the mean of its rows, with the mean count of all tasks.
     alpha : float or "auto", default="auto"
         Strength of the coupling, positive. "auto" takes the value of a grid with the smallest mean loss over all
         held-out rows. With ``coupling="independent"`` each task takes its own, judged by its own held-out rows
@@ -93,11 +97,14 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         Name of the algorithm that the loss and the coupling selected.
     coupling_ : Coupling
         The coupling that ``coupling`` stands for.
+    loss_ : Loss
+        The loss that was minimised, its widths in units of y ("huber", "quantile").
 
     Raises
     ------
     ValueError
-        An unknown coupling or loss, X with gaps or text (the columns are named), or what the doors refuse.
+        An unknown coupling or loss, negative counts, X with gaps or text (the columns are named), or what the doors
+        refuse.
 
     Warns
     -----
@@ -176,8 +183,9 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         self.verbose = verbose
 
     def predict(self, X: Any, *, task: Any = None) -> NDArray[np.float64]:
-        """Return x'w_t + b_t of each row, shape (n_rows,), or of each (row, task) at the wide door."""
-        return self._linear(X, task)[..., 0]
+        """Return x'w_t + b_t of each row (its exponential for "poisson"), or of each (row, task) at the wide door."""
+        z = self._linear(X, task)[..., 0]
+        return self.loss_.prediction(z)
 
     def _read_target(self, rows: TaskRows, matrix: Any) -> tuple[TaskData, Loss]:
         loss = as_loss(self.loss)
@@ -186,4 +194,6 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
                 f"loss={self.loss!r} is for classes, and MultiTaskRegressor predicts amounts: "
                 "use loss='squared', or MultiTaskClassifier."
             )
-        return TaskData.from_rows(rows, matrix, rows.y), loss
+        data = TaskData.from_rows(rows, matrix, rows.y)
+        loss.check_target(data.y)
+        return data, loss.bound_to(data.y, data.codes, data.sample_weight)

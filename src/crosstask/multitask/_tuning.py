@@ -8,12 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
 from crosstask.couplings import Coupling
-from crosstask.losses import Logistic, Loss, Multinomial, Squared
+from crosstask.losses import Loss
 from crosstask.multitask._support import Folds, IntVector, caller_rows, explicit_folds, local_folds
 from crosstask.solvers import Problem, path_decisions
 from crosstask.tasks import TaskData, TaskRows, take_rows
@@ -31,8 +30,9 @@ class Objective:
     max_iter: int
 
     def problem(self, data: TaskData, coupling: Coupling) -> Problem:
-        """Bind to rows; classification gives tasks that miss a class their prior rows."""
+        """Bind to rows; tasks that miss a class, or whose counts are all zero, get their prior rows."""
         rows = data if data.n_classes is None else data.with_prior_rows()
+        rows = rows.with_prior_counts() if self.loss.log_link else rows
         return Problem(rows, self.loss, coupling, self.fit_intercept, self.task_weight)
 
 
@@ -135,17 +135,10 @@ def _one_fold(
 
 
 def row_losses(loss: Loss, y: Array, z: Array) -> Array:
-    """Return L(y_i, z_ia) of shape (n, A) for z of shape (n, A, K)."""
-    if isinstance(loss, Squared):
-        return 0.5 * (y[:, None] - z[..., 0]) ** 2
-    if isinstance(loss, Logistic):
-        return np.logaddexp(0.0, z[..., 0]) - y[:, None] * z[..., 0]
-    if isinstance(loss, Multinomial):
-        chosen = np.take_along_axis(z, y.astype(np.intp)[:, None, None], axis=2)[..., 0]
-        return logsumexp(z, axis=2) - chosen
-    one = np.ones(1)
-    shape = (1,) if z.shape[2] == 1 else (1, z.shape[2])
-    return np.array([[loss.value(y[i : i + 1], row.reshape(shape), one) for row in z[i]] for i in range(len(y))])
+    """Return L(y_i, z_ia) of shape (n, A) for z of shape (n, A, K), as predictions are judged."""
+    n, A, K = z.shape
+    flat = z.reshape(n * A) if K == 1 else z.reshape(n * A, K)
+    return loss.scored().row_value(np.repeat(y, A), flat).reshape(n, A)
 
 
 def as_one_task(data: TaskData) -> TaskData:

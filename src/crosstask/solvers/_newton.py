@@ -12,12 +12,13 @@ from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Po
 from crosstask.solvers._accelerated import feature_steps, minimise_quadratic
 from crosstask.solvers._block_descent import GroupDescent
 from crosstask.solvers._certificate import Certificate, certify
-from crosstask.solvers._intercepts import damped
+from crosstask.solvers._intercepts import best_intercepts, damped
 from crosstask.solvers._problem import Problem
 from crosstask.solvers._state import Options, State, cold_start
 from crosstask.solvers._threads import one_blas_thread
 
 Array = NDArray[np.float64]
+STRAIGHT = 1e-3  # least share of the majoriser where a row has slope and no curvature
 
 
 class Model(NamedTuple):
@@ -49,18 +50,25 @@ def _descend(problem: Problem, alpha: float, options: Options, start: State) -> 
     z = problem.decision(slopes, b)
     now = certify(problem, slopes, b, z, alpha)
     step_of = _STEPS.get(type(problem.coupling), proximal_step)
-    n_iter = 0
+    caution, n_iter = 0.0, 0
     while now.gap > options.tol and n_iter < options.max_iter:
         n_iter += 1
-        model = quadratic_model(problem, z, now)
+        model = quadratic_model(problem, z, now, caution)
         delta = step_of(problem, model, slopes, alpha, now.gap).reshape(slopes.shape)
         follow = -(model.shift + (model.to_intercept @ delta.reshape(len(slopes), -1, 1))[..., 0])
         follow *= float(problem.fit_intercept)
         moved = problem.rows.decision(delta) + follow[problem.data.codes]
         t = _line_search(problem, now, slopes, z, delta, follow, moved, alpha)
         if t == 0.0:
-            break
+            if caution == 1.0:
+                break
+            caution = 1.0
+            continue
+        caution = caution / 8.0 if t == 1.0 else min(1.0, max(4.0 * caution, 0.02)) if t < 0.5 else caution
         slopes, b, z = slopes + t * delta, b + t * follow, z + t * moved
+        if problem.fit_intercept and problem.n_outputs == 1:
+            exact = best_intercepts(problem, z - b[problem.data.codes], b)
+            b, z = exact, z + (exact - b)[problem.data.codes]
         now = certify(problem, slopes, b, z, alpha)
     return State(slopes, b, now.objective, now.gap, n_iter)
 
@@ -82,10 +90,22 @@ def _line_search(
     return 0.0
 
 
-def quadratic_model(problem: Problem, z: Array, now: Certificate) -> Model:
+def blended_curvature(problem: Problem, z: Array, slope: Array, caution: float) -> Array:
+    """Return the second derivative of each pair's loss, moved toward its majoriser by ``caution`` in [0, 1].
+
+    With 1 the model lies above the loss and its step needs no shortening; with 0 it is Newton's. Where a row is on a
+    sloping straight piece of its loss, at least a thousandth is taken: Newton's step would have no end there.
+    """
+    hessian = problem.curvature(z)
+    straight = slope.any(axis=1) & ~hessian.any(axis=(1, 2))
+    share = max(caution, STRAIGHT) if straight.any() else caution
+    return hessian if share == 0.0 else (1.0 - share) * hessian + share * problem.majoriser(z)
+
+
+def quadratic_model(problem: Problem, z: Array, now: Certificate, caution: float = 0.0) -> Model:
     """Second-order model of the loss in the slopes, its intercepts eliminated (Schur complement)."""
     T, K, d = now.gradient.shape
-    hessian = problem.curvature(z)
+    hessian = blended_curvature(problem, z, now.row_gradient, caution)
     gram = np.zeros((T, K, d, K, d))
     cross = np.zeros((T, K, K, d))
     for k in range(K):

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Pooled
-from crosstask.losses import Logistic, Loss, Multinomial, Squared
+from crosstask.losses import Loss, Squared
 from crosstask.solvers._block_descent import block_descent
 from crosstask.solvers._closed_form import closed_form, closed_form_coefficients
 from crosstask.solvers._designs import rows_are_shared
@@ -37,16 +37,6 @@ _ALGORITHMS: dict[tuple[type[Loss], type[Coupling]], Algorithm] = {
     (Squared, MeanTied): closed_form,
     (Squared, FeatureNorm): block_descent,
     (Squared, Coupling): moments,
-    (Logistic, Independent): newton,
-    (Logistic, Pooled): newton,
-    (Logistic, MeanTied): newton,
-    (Logistic, FeatureNorm): newton,
-    (Logistic, Coupling): newton,
-    (Multinomial, Independent): newton,
-    (Multinomial, Pooled): newton,
-    (Multinomial, MeanTied): newton,
-    (Multinomial, FeatureNorm): newton,
-    (Multinomial, Coupling): newton,
 }
 
 
@@ -173,10 +163,10 @@ def _checked(alphas: Iterable[float]) -> Array:
 
 
 def _algorithm(problem: Problem) -> Algorithm:
-    """Look the pair up; other couplings get what needs only a prox, and large moments give way to the rows."""
+    """Look the pair up; what is not there gets Newton's method, and large moments give way to the rows."""
     loss = type(problem.loss)
     rows = proximal_gradient
-    found = _ALGORITHMS.get((loss, type(problem.coupling)), _ALGORITHMS.get((loss, Coupling), rows))
+    found = _ALGORITHMS.get((loss, type(problem.coupling)), _ALGORITHMS.get((loss, Coupling), newton))
     T, d, n = problem.data.n_tasks, problem.data.n_features, problem.data.n_pairs
     if found is closed_form:
         rank = min(d, int(np.diff(problem.data.offsets).max(initial=1)))

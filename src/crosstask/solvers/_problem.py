@@ -44,7 +44,7 @@ class Problem:
     task_weight : {"rows", "equal"}, default="rows"
         Whether a row or a task counts the same.
     offset : ndarray of shape (n_pairs,) or (n_pairs, K), optional
-        o, a known part of the prediction, in the order of ``data`` (sorted by task).
+        o, a known part of the prediction, in the order of ``data`` (sorted by task); added to ``data.known``.
     """
 
     data: TaskData
@@ -79,11 +79,12 @@ class Problem:
     @cached_property
     def fixed(self) -> Array:
         """The offset in shape (n_pairs, K)."""
-        shape = (self.data.n_pairs, self.n_outputs)
-        if self.offset is None:
-            return np.zeros(shape)
-        given = np.asarray(self.offset, dtype=np.float64)
-        return np.broadcast_to(given[:, None] if given.ndim == 1 else given, shape)
+        total = np.zeros((self.data.n_pairs, self.n_outputs))
+        for part in (self.offset, self.data.known):
+            if part is not None:
+                given = np.asarray(part, dtype=np.float64)
+                total += given[:, None] if given.ndim == 1 else given
+        return total
 
     def decision(self, V: Array, b: Array) -> Array:
         """Predictor z of each pair, shape (n_pairs, K), for slopes V and intercepts b at the task means."""
@@ -102,9 +103,14 @@ class Problem:
         k = self.n_outputs
         return self.loss.curvature(self.data.y, self._shape(z), self.row_weight).reshape(-1, k, k)
 
+    def majoriser(self, z: Array) -> Array:
+        """Curvature of a quadratic above the smooth part that touches it at z, shape (n_pairs, K, K)."""
+        k = self.n_outputs
+        return self.loss.majoriser(self.data.y, self._shape(z), self.row_weight).reshape(-1, k, k)
+
     def conjugate(self, u: Array) -> float:
         """Conjugate of the smooth part at u (per unit of weight), the offset included."""
-        linear = float(self.row_weight @ np.einsum("ik,ik->i", u, self.fixed)) if self.offset is not None else 0.0
+        linear = float(self.row_weight @ np.einsum("ik,ik->i", u, self.fixed))
         return self.loss.conjugate(self.data.y, self._shape(u), self.row_weight) - linear
 
     def task_sums(self, R: Array) -> Array:
@@ -117,15 +123,35 @@ class Problem:
         return out
 
     @cached_property
+    def null_decision(self) -> Array:
+        """Predictor of the null model, shape (n_pairs, K)."""
+        return self.null_intercept[self.data.codes] + self.fixed
+
+    @cached_property
+    def bound(self) -> Array:
+        """Bound of the second derivative of each pair's loss in an output, shape (n_pairs,).
+
+        Where the loss has none, the curvature of its majoriser at the null model stands in.
+        """
+        return self.loss.smoothness * self.row_weight if np.isfinite(self.loss.smoothness) else self.typical_bound
+
+    @cached_property
+    def typical_bound(self) -> Array:
+        """Mean curvature over the outputs of the majoriser at the null model, shape (n_pairs,).
+
+        That of a loss with straight pieces is far below its bound, so that steps from zero are as long as they must be.
+        """
+        return np.trace(self.majoriser(self.null_decision), axis1=1, axis2=2) / self.n_outputs
+
+    @cached_property
     def intercept_curvature(self) -> Array:
-        """Bound of the second derivative in each task's intercept, shape (T,)."""
-        mass = np.bincount(self.data.codes, self.row_weight, self.data.n_tasks)
-        return np.asarray(self.loss.smoothness * mass, dtype=np.float64)
+        """Typical second derivative in each task's intercept, shape (T,)."""
+        return np.asarray(np.bincount(self.data.codes, self.typical_bound, self.data.n_tasks), dtype=np.float64)
 
     @cached_property
     def column_curvature(self) -> Array:
-        """Bound of the second derivative in each slope, shape (T, d)."""
-        return self.loss.smoothness * self.rows.squares(self.row_weight)
+        """Typical second derivative in each slope, shape (T, d)."""
+        return self.rows.squares(self.typical_bound)
 
     @cached_property
     def null_intercept(self) -> Array:
@@ -138,11 +164,11 @@ class Problem:
     @cached_property
     def null_objective(self) -> float:
         """Objective of the null model: slopes zero, best intercepts."""
-        return self.value(self.null_intercept[self.data.codes] + self.fixed)
+        return self.value(self.null_decision)
 
     def null_gradient(self) -> Array:
         """Gradient of the smooth part in the slopes at the null model, shape (T, K, d)."""
-        return self.rows.adjoint(self.gradient(self.null_intercept[self.data.codes] + self.fixed))
+        return self.rows.adjoint(self.gradient(self.null_decision))
 
     def pooled_gradient(self) -> Array:
         """Gradient of the smooth part in the slopes at the best slopes that all tasks share, shape (T, K, d).
@@ -155,7 +181,8 @@ class Problem:
         pooled = replace(self, coupling=Pooled())
         alpha = alpha_grid(pooled, 2)[1] * (1.0 if self.loss.classifies else 1e-6)
         slopes, intercepts = path_coefficients(pooled, [alpha], tol=1e-9)
-        return self.rows.adjoint(self.gradient(self.data.decision(slopes[0], intercepts[0]) + self.fixed))
+        at_means = intercepts[0] + np.einsum("tkd,td->tk", slopes[0], self.rows.shift)
+        return self.rows.adjoint(self.gradient(self.decision(slopes[0], at_means)))
 
     def null_eigenvalues(self, *, pooled: bool = False) -> Array:
         """Eigenvalues of the smooth part's second derivative in the slopes at the null model.
@@ -163,7 +190,9 @@ class Problem:
         Of each task, or of the sum over tasks; with several outputs the mean curvature of an output is used. Where a
         decomposition would be large, the second derivatives of the single slopes stand in for them.
         """
-        hessian = self.curvature(self.null_intercept[self.data.codes] + self.fixed)
+        hessian = self.curvature(self.null_decision)
+        if not hessian.any(axis=(1, 2)).all():  # rows on a straight piece of the loss say nothing by their curvature
+            hessian = self.majoriser(self.null_decision)
         mean = np.trace(hessian, axis1=1, axis2=2) / self.n_outputs
         d, longest = self.data.n_features, int(np.diff(self.data.offsets).max(initial=1))
         with one_blas_thread():

@@ -75,9 +75,8 @@ def _descend(
 
 
 def _steps(problem: Problem) -> tuple[Array, Array]:
-    """Steps for slopes, by feature, and for intercepts, by task."""
-    rows, bound = problem.rows, problem.loss.smoothness
-    h = bound * problem.row_weight
+    """Steps for slopes, by feature, and for intercepts, by task; backtracking mends them where L has no bound."""
+    rows, h = problem.rows, problem.bound
     d, K = problem.data.n_features, problem.n_outputs
     size = np.ones(d)
     if problem.coupling.by_feature:

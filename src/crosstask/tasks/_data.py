@@ -41,6 +41,8 @@ class TaskData:
         Number of classes; None for regression.
     is_prior : ndarray of bool of shape (n_pairs,), optional
         Marks the rows that ``with_prior_rows`` added: they count in the loss, not in n.
+    known : ndarray of shape (n_pairs,), optional
+        Part of each pair's predictor that is known beforehand (an offset, the logarithm of an exposure).
 
     Examples
     --------
@@ -59,9 +61,10 @@ class TaskData:
     table_row: NDArray[np.intp] | None = None
     n_classes: int | None = None
     is_prior: NDArray[np.bool_] | None = None
+    known: Array | None = None
 
     @classmethod
-    def from_rows(cls, rows: TaskRows, X: Any, y: Any, *, n_classes: int | None = None) -> TaskData:
+    def from_rows(cls, rows: TaskRows, X: Any, y: Any, *, n_classes: int | None = None, known: Any = None) -> TaskData:
         """Sort what came through a door by task.
 
         Parameters
@@ -74,8 +77,11 @@ class TaskData:
             Numbers, or class positions 0 .. n_classes - 1.
         n_classes : int, optional
             Number of classes.
+        known : ndarray of shape (n_pairs,), optional
+            Part of each pair's predictor that is known beforehand.
         """
-        return _sorted(X, y, rows.codes, rows.tasks, rows.sample_weight, rows.table_row, n_classes)
+        data = _sorted(X, y, rows.codes, rows.tasks, rows.sample_weight, rows.table_row, n_classes)
+        return data if known is None else replace(data, known=np.asarray(known, dtype=np.float64)[data.order])
 
     @classmethod
     def from_arrays(
@@ -147,8 +153,9 @@ class TaskData:
         return self.X[pairs] if self.table_row is None else self.X[self.table_row[pairs]]
 
     def decision(self, coef: Array, intercept: Array) -> Array:
-        """Return x'w + b of each sorted pair, shape (n_pairs, K), for coef (T, K, d) and intercept (T, K)."""
-        return self.plain.decision(coef) + intercept[self.codes]
+        """Return x'w + b (and what is known beforehand) of each pair, for coef (T, K, d) and intercept (T, K)."""
+        z = self.plain.decision(coef) + intercept[self.codes]
+        return z if self.known is None else z + self.known[:, None]
 
     def take(self, pairs: NDArray[Any]) -> TaskData:
         """Return some of the sorted pairs (positions or mask); all tasks stay, empty where nothing was taken."""
@@ -163,6 +170,7 @@ class TaskData:
             order=self.order[kept],
             table_row=None if self.table_row is None else self.table_row[kept],
             is_prior=None if self.is_prior is None else self.is_prior[kept],
+            known=None if self.known is None else self.known[kept],
         )
 
     def scaled(self, scale: Array) -> TaskData:
@@ -186,25 +194,47 @@ class TaskData:
         cell = self.codes * k + self.y.astype(np.intp)
         present = np.bincount(cell, self.sample_weight, self.n_tasks * k).reshape(self.n_tasks, k) > 0
         lacking = np.flatnonzero(~present.all(axis=1) & (np.diff(self.offsets) > 0))
-        if not len(lacking):
+        return self._with_rows_at_means(lacking, np.tile(np.arange(k, dtype=self.y.dtype), (len(lacking), 1)))
+
+    def with_prior_counts(self) -> TaskData:
+        """Give each task whose y are all zero one weak prior row, since its log rate would be minus infinity.
+
+        The row is at the task's weighted mean x, with weight .5 and the mean y of all rows; n stays as it is. Alone,
+        such a task of weight n_t predicts .5 m / (n_t + .5) for the mean m.
+        """
+        total = np.bincount(self.codes, self.sample_weight * self.y, self.n_tasks)
+        lacking = np.flatnonzero((total == 0) & (np.diff(self.offsets) > 0))
+        mean = total.sum() / self.sample_weight.sum()
+        return self if mean == 0 else self._with_rows_at_means(lacking, np.full((len(lacking), 1), mean))
+
+    def _with_rows_at_means(self, tasks: NDArray[np.intp], targets: Array) -> TaskData:
+        """Add rows of weight .5 at the mean row of some tasks, one for each of their targets (len(tasks), k)."""
+        if not len(tasks):
             return self
-        means = np.vstack([self._mean_row(int(t)) for t in lacking]).astype(self.X.dtype)
-        codes = np.concatenate([self.codes, np.repeat(lacking, k)])
+        k = targets.shape[1]
+        means = np.vstack([self._mean_row(int(t)) for t in tasks]).astype(self.X.dtype)
+        codes = np.concatenate([self.codes, np.repeat(tasks, k)])
         order = np.argsort(codes, kind="stable")
         table_row = np.arange(self.n_pairs) if self.table_row is None else self.table_row
-        rows = np.concatenate([table_row, self.X.shape[0] + np.repeat(np.arange(len(lacking)), k)])[order]
+        rows = np.concatenate([table_row, self.X.shape[0] + np.repeat(np.arange(len(tasks)), k)])[order]
         X = sparse.vstack([self.X, means]).tocsr() if sparse.issparse(self.X) else np.vstack([self.X, means])
-        n_new = len(lacking) * k
+        n_new = len(tasks) * k
         was_prior = np.zeros(self.n_pairs, dtype=bool) if self.is_prior is None else self.is_prior
+        known = None
+        if self.known is not None:
+            weight = np.bincount(self.codes, self.sample_weight, self.n_tasks)
+            at_mean = np.bincount(self.codes, self.sample_weight * self.known, self.n_tasks)[tasks] / weight[tasks]
+            known = np.concatenate([self.known, np.repeat(at_mean, k)])[order]
         return replace(
             self,
             X=X[rows] if self.table_row is None else X,
-            y=np.concatenate([self.y, np.tile(np.arange(k, dtype=self.y.dtype), len(lacking))])[order],
+            y=np.concatenate([self.y, targets.ravel()])[order],
             sample_weight=np.concatenate([self.sample_weight, np.full(n_new, 0.5)])[order],
             offsets=np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=self.n_tasks))]),
             order=np.concatenate([self.order, np.full(n_new, -1)])[order],
             table_row=None if self.table_row is None else rows,
             is_prior=np.concatenate([was_prior, np.ones(n_new, dtype=bool)])[order],
+            known=known,
         )
 
     def _mean_row(self, t: int) -> Array:
