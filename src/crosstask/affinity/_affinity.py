@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_classifier
 
 from crosstask.affinity._cross import cross_learning
-from crosstask.affinity._gain import PairwiseGains, pairwise_gains
+from crosstask.affinity._gain import pairwise_gains
 from crosstask.affinity._groups import TaskGroups, find_groups, linkage_of
 from crosstask.affinity._moments import Working, working_rows
 from crosstask.affinity._pooling import Fold, pooled_slopes
@@ -262,44 +262,41 @@ def task_affinity(
     >>> found.frame().groupby("verdict")["target"].count().to_dict()
     {'harms': 4, 'unclear': 2}
     """
-    opened = _Classifier(task_column) if _classifies(y, estimator) else _Regressor(task_column)
+    classes = looks_like_classes(y) if estimator is None else is_classifier(estimator)
+    opened = _Classifier(task_column) if classes else _Regressor(task_column)
     rows = opened.open(X, y, task, sample_weight)
-    if rows.n_tasks < 2:
-        raise ValueError(
-            f"task_affinity compares tasks, and there is one only ({rows.tasks[0]!r}): give task= or task_column=."
-        )
-    if estimator is not None:
+    if estimator is not None and rows.n_tasks > 1:
         gain, error, own = cross_learning(estimator, rows, random_state)
         scale = np.maximum(own, 1e-300)
         nothing = np.full_like(gain, np.nan)
         return TaskAffinity(rows.tasks, gain / scale, error / scale, nothing, own, "cross_learning")
-    data = opened.data(rows)
+    return affinity_of(opened.data(rows), rows.tasks, random_state)
+
+
+def affinity_of(data: TaskData, tasks: NDArray[Any], random_state: Any = None) -> TaskAffinity:
+    """Return the affinity of tasks whose rows are numbers already.
+
+    Several classes are averaged; squared errors of working responses are twice a log loss.
+    """
+    if len(tasks) < 2:
+        raise ValueError(
+            f"task_affinity compares tasks, and there is one only ({tasks[0]!r}): give task= or task_column=."
+        )
     working = working_rows(data)
     parts = [pairwise_gains(one.moments()) for one in working]
     own = np.mean([one.own_loss(part.own_risk, part.ridge) for one, part in zip(working, parts, strict=True)], axis=0)
-    folds = task_folds(None, np.zeros((data.n_pairs, 1)), task=data.codes, random_state=_seed(random_state))
-    return _averaged(rows, parts, own, working, folds)
-
-
-def _averaged(
-    rows: TaskRows, parts: list[PairwiseGains], own: Array, working: list[Working], folds: Any
-) -> TaskAffinity:
-    """Average over the classes; squared errors of working responses are twice a log loss."""
+    seed = 0 if random_state is None else random_state
+    folds = task_folds(None, np.zeros((data.n_pairs, 1)), task=data.codes, random_state=seed)
     scale = np.maximum(own, 1e-300) * (2.0 if working[0].known_noise else 1.0)
     gain = np.mean([part.gain for part in parts], axis=0) / scale
     error = np.mean([part.error for part in parts], axis=0) / scale
     smallest = np.min([part.p_value for part in parts], axis=0)
     p_value = np.minimum(smallest * len(parts), 1.0)  # Bonferroni over the classes
-    return TaskAffinity(rows.tasks, gain, error, p_value, own, "moments", working, folds)
+    return TaskAffinity(tasks, gain, error, p_value, own, "moments", working, folds)
 
 
-def _seed(random_state: Any) -> Any:
-    return 0 if random_state is None else random_state
-
-
-def _classifies(y: Any, estimator: Any) -> bool:
-    if estimator is not None:
-        return is_classifier(estimator)
+def looks_like_classes(y: Any) -> bool:
+    """Tell whether y holds text, truth values, or two numbers 0 or -1 and 1."""
     values = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
     if values.dtype.kind not in "fiu":
         return True

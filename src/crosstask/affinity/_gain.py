@@ -59,7 +59,7 @@ def pairwise_gains(moments: Moments, ridge: float | None = None) -> PairwiseGain
     """
     T = moments.n_tasks
     ridge = moments.common_ridge() if ridge is None else ridge
-    own = _own_risk(moments, ridge)
+    own = own_risk(moments, ridge)
     gain, error, p_value = (np.full((T, T), np.nan) for _ in range(3))
     with one_blas_thread():
         for i, j in _pairs(T, moments.gram.shape[1]):
@@ -75,7 +75,7 @@ def _pairs(T: int, d: int) -> Iterator[tuple[IntVector, IntVector]]:
         yield first[start : start + size], second[start : start + size]
 
 
-def _own_risk(moments: Moments, ridge: float) -> Array:
+def own_risk(moments: Moments, ridge: float) -> Array:
     """Excess risk of each task's own ridge on a new row."""
     with one_blas_thread():
         values, vectors = np.linalg.eigh(moments.gram)

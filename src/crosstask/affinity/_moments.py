@@ -108,8 +108,8 @@ def _noise(n: Array, yy: Array, explained: Array, rank: Array) -> tuple[Array, A
     return (residual + PRIOR_FREEDOM * common) / total, total
 
 
-def standardised(data: TaskData) -> TaskData:
-    """Divide each column by its deviation inside the tasks, so that one ridge suits all; others say nothing of slopes.
+def standardised(data: TaskData) -> tuple[TaskData, NDArray[np.intp]]:
+    """Divide each column by its deviation inside the tasks, so that one ridge suits all, and say which ones are left.
 
     A column that is constant in every task is left out: the intercepts hold all that it tells.
     """
@@ -117,7 +117,8 @@ def standardised(data: TaskData) -> TaskData:
     statistics = TaskStatistics.of(data)
     inside = np.sqrt(np.maximum(np.einsum("tjj->j", statistics.gram) / statistics.weight.sum(), 0.0))
     varies = inside > 1e-7 * column_scale(data)
-    return replace(data, X=data.X[:, varies] / inside[varies].astype(data.X.dtype))
+    scaled = replace(data, X=data.X[:, varies] / inside[varies].astype(data.X.dtype))
+    return scaled, np.flatnonzero(varies)
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,8 @@ class Working:
         Rows with the weights of the working responses.
     target : ndarray of shape (n_pairs,)
         y, or eta + (y - p) / (p (1 - p)) at the pooled model.
+    columns : ndarray of shape (n_columns,)
+        Positions in the caller's X of the columns that are left.
     known_noise : bool
         Whether the noise has variance one by construction.
     labels : ndarray of shape (n_pairs,), optional
@@ -138,6 +141,7 @@ class Working:
 
     data: TaskData
     target: Array
+    columns: NDArray[np.intp]
     known_noise: bool
     labels: Array | None = None
 
@@ -182,18 +186,18 @@ def working_rows(data: TaskData) -> list[Working]:
 
     Logistic losses are expanded at the pooled model with free intercepts, one Newton step from every other model.
     """
-    data = standardised(data)
+    data, columns = standardised(data)
     if data.n_features == 0:
         raise ValueError(
             "no column of X varies inside a task, so nothing tells one task's slopes from another's: add features."
         )
     if data.n_classes is None:
-        return [Working(data, data.y, known_noise=False)]
+        return [Working(data, data.y, columns, known_noise=False)]
     classes = range(1, 2) if data.n_classes == 2 else range(data.n_classes)
-    return [_logistic(replace(data, y=(data.y == k).astype(np.float64), n_classes=2)) for k in classes]
+    return [_logistic(replace(data, y=(data.y == k).astype(np.float64), n_classes=2), columns) for k in classes]
 
 
-def _logistic(data: TaskData) -> Working:
+def _logistic(data: TaskData, columns: NDArray[np.intp]) -> Working:
     padded = data.with_prior_rows()
     problem = Problem(padded, Logistic(), Pooled())
     alphas = alpha_grid(problem, 3)
@@ -202,4 +206,4 @@ def _logistic(data: TaskData) -> Working:
     p = 1.0 / (1.0 + np.exp(-np.clip(eta, -30.0, 30.0)))
     curvature = np.maximum(p * (1.0 - p), 1e-4)
     weighted = replace(data, sample_weight=data.sample_weight * curvature, n_classes=None)
-    return Working(weighted, eta + (data.y - p) / curvature, known_noise=True, labels=data.y)
+    return Working(weighted, eta + (data.y - p) / curvature, columns, known_noise=True, labels=data.y)

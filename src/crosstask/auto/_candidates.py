@@ -69,7 +69,20 @@ def make_candidates(candidates: Any, shape: DataShape) -> CandidateList:
         if candidates == "default":
             _add_boosting(listed, shape)
         return listed
+    if isinstance(candidates, (list, tuple)) and candidates and all(isinstance(name, str) for name in candidates):
+        return _some_of(make_candidates("default", shape), candidates)
     return _from_estimators(candidates, shape)
+
+
+def _some_of(listed: CandidateList, names: Any) -> CandidateList:
+    """Return those of the default candidates that are named; each task's own model is always compared."""
+    known = [name for name, _ in listed.models]
+    strange = [name for name in names if name not in known and name != "boosting"]
+    if strange:
+        raise ValueError(f"candidate {strange[0]!r} is not known: the default candidates are {', '.join(known)}.")
+    wanted = {listed.own, *names}
+    findings = listed.findings if "boosting" in wanted else []
+    return CandidateList([pair for pair in listed.models if pair[0] in wanted], listed.own, listed.mix, findings)
 
 
 def _linear(shape: DataShape) -> list[tuple[str, Any]]:

@@ -25,6 +25,18 @@ Example:
   crosstask predict model.skops new_patients.csv -o predictions.csv
 """
 
+ADVISE_EXAMPLES = """
+Example:
+
+  crosstask advise sales.csv --target sold --task shop --time-budget 60 --report report.html
+"""
+
+AFFINITY_EXAMPLES = """
+Example:
+
+  crosstask affinity sales.csv --target sold --task shop --plot who.svg --pairs pairs.csv
+"""
+
 DEMO_EXAMPLES = """
 Examples:
 
@@ -57,6 +69,14 @@ class Mode(StrEnum):
     balanced = "balanced"
     cautious = "cautious"
     bold = "bold"
+
+
+class Priority(StrEnum):
+    """What matters most."""
+
+    accuracy = "accuracy"
+    protection = "protection"
+    speed = "speed"
 
 
 class Demo(StrEnum):
@@ -155,6 +175,77 @@ def fit(
             force=force,
         )
     )
+
+
+Table = Annotated[Path, typer.Argument(help="CSV (comma, semicolon or tab; .gz too) or Parquet.")]
+Target = Annotated[str, typer.Option("--target", help="The column to predict.")]
+Task = Annotated[str, typer.Option("--task", help="The column that says which task a row belongs to.")]
+Time = Annotated[
+    str | None, typer.Option("--time", help="A column of dates or times: later rows are never learned from.")
+]
+Group = Annotated[
+    str | None, typer.Option("--group", help="A column of groups that no fold may split, such as the patient.")
+]
+Kind = Annotated[
+    bool | None,
+    typer.Option("--classification/--regression", help="What the target is, if it is not recognised rightly."),
+]
+Encoding = Annotated[str, typer.Option(help="Of a CSV file.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
+
+
+@app.command(epilog=ADVISE_EXAMPLES)
+def advise(
+    table: Table,
+    target: Target,
+    task: Task,
+    time: Time = None,
+    group: Group = None,
+    for_task: Annotated[str | None, typer.Option("--for", help="The one task that the verdict is about.")] = None,
+    priority: Annotated[Priority, typer.Option(help="What matters most.")] = Priority.accuracy,
+    time_budget: Annotated[float, typer.Option("--time-budget", min=1.0, help="Seconds.")] = 60.0,
+    report: Annotated[Path | None, typer.Option("--report", help="Write a report, an HTML page.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Save the fitted model here.")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="Write the advice as JSON.")] = None,
+    classification: Kind = None,
+    encoding: Encoding = "utf-8",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model.")] = 0,
+    jobs: Annotated[int, typer.Option(help="Processes; -1 for all cores.")] = 1,
+    force: Force = False,
+) -> None:
+    """One model each, one for all, or something between? Look, compare, and say what to do."""
+    from crosstask.cli._advise import Question, advise_table
+
+    advise_table(
+        Question(table, target, task, time, group, classification, encoding),
+        report=report,
+        output=output,
+        json=json,
+        force=force,
+        target_task=for_task,
+        priority=priority.value,
+        time_budget=time_budget,
+        random_state=seed,
+        n_jobs=jobs,
+    )
+
+
+@app.command(epilog=AFFINITY_EXAMPLES)
+def affinity(
+    table: Table,
+    target: Target,
+    task: Task,
+    pairs: Annotated[Path | None, typer.Option("--pairs", help="Write every pair as CSV.")] = None,
+    plot: Annotated[Path | None, typer.Option("--plot", help="Draw the heat map: .svg, .png or .pdf.")] = None,
+    classification: Kind = None,
+    encoding: Encoding = "utf-8",
+    force: Force = False,
+) -> None:
+    """Who helps whom: the predicted gain of each task from pooling each other one."""
+    from crosstask.cli._advise import Question, affinity_table
+
+    question = Question(table, target, task, classification=classification, encoding=encoding)
+    affinity_table(question, pairs=pairs, plot=plot, force=force)
 
 
 @app.command(epilog=PREDICT_EXAMPLES)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,18 +104,25 @@ def fit_model(kind: Kind, X: Any, y: Any, options: dict[str, Any], out: Console)
     import crosstask
 
     flagship = crosstask.CrossTaskClassifier if kind == "classification" else crosstask.CrossTaskRegressor
-    with progress("fitting") as report, warnings.catch_warnings(record=True) as caught:
+    with progress("fitting") as report, guarded(out):
+        model = flagship(**options, verbose=report).fit(X, y)
+    model.verbose = 0  # the bar is gone, and a saved model holds no function of this process
+    return model
+
+
+@contextmanager
+def guarded(out: Console) -> Generator[None]:
+    """Make refusals of the data one line, and warnings notes that follow the work."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("default")
         try:
-            model = flagship(**options, verbose=report).fit(X, y)
+            yield
         except (ValueError, TypeError) as error:
             if _ours(error):
                 raise BadInputError(str(error)) from error
             raise
-    model.verbose = 0  # the bar is gone, and a saved model holds no function of this process
     for text in dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, UserWarning)):
         out.print(f"Note: {' '.join(text.split())}", markup=False)
-    return model
 
 
 def _ours(error: BaseException) -> bool:

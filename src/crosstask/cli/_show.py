@@ -36,13 +36,13 @@ def show(data: ReportData, out: Console) -> None:
     out.print(summary(data), markup=False)
     if len(data.tasks) <= MANY:
         out.print()
-        _items([task.reason for task in data.tasks], out)
+        items([task.reason for task in data.tasks], out)
     if data.findings:
         out.print("\nTo mind:")
-        _items(brief(data.findings), out)
+        items(brief(data.findings), out)
 
 
-def _items(sentences: list[str], out: Console) -> None:
+def items(sentences: list[str], out: Console) -> None:
     """Print sentences as a list whose lines stay indented where they wrap."""
     from rich.padding import Padding
     from rich.text import Text
