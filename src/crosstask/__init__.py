@@ -63,6 +63,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.transfer import PriorClassifier as PriorClassifier
     from crosstask.transfer import PriorRegressor as PriorRegressor
     from crosstask.transfer import SubspaceAlignment as SubspaceAlignment
+    from crosstask.transfer import TrAdaBoostClassifier as TrAdaBoostClassifier
+    from crosstask.transfer import TrAdaBoostR2 as TrAdaBoostR2
     from crosstask.transfer import source_task as source_task
 
 __version__ = "0.1.0"
@@ -120,6 +122,8 @@ _CATALOGUE = {
         "PriorRegressor",
         "SubspaceAlignment",
         "TCA",
+        "TrAdaBoostClassifier",
+        "TrAdaBoostR2",
         "ULSIF",
         "source_task",
     ),

@@ -19,6 +19,8 @@ from crosstask.transfer import (
     EasyAdaptFeatures,
     ImportanceWeighted,
     SubspaceAlignment,
+    TrAdaBoostClassifier,
+    TrAdaBoostR2,
 )
 
 TRANSFORMERS: list[Any] = [
@@ -32,6 +34,8 @@ WEIGHTS: list[Any] = [KMM(gamma=0.3), KLIEP(gamma=0.3), ULSIF(gamma=0.3), Domain
 ESTIMATORS: list[Any] = [
     *(ImportanceWeighted(LogisticRegression(), weights, target_task="t") for weights in WEIGHTS),
     ImportanceWeighted(Ridge(), DomainClassifierWeights(), target_task="t"),
+    TrAdaBoostClassifier(LogisticRegression(), n_estimators=2, cv=2, target_task="t", random_state=0),
+    TrAdaBoostR2(n_estimators=5, n_steps=3, cv=2, target_task="t", random_state=0),
 ]
 
 

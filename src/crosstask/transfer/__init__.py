@@ -13,6 +13,8 @@ from crosstask.transfer._prior import PriorClassifier, PriorRegressor
 from crosstask.transfer._sources import KnownCoefficients, source_task
 from crosstask.transfer._subspace_alignment import SubspaceAlignment
 from crosstask.transfer._tca import TCA
+from crosstask.transfer._tradaboost import TrAdaBoostClassifier
+from crosstask.transfer._tradaboost_r2 import TrAdaBoostR2
 from crosstask.transfer._ulsif import ULSIF
 
 __all__ = [
@@ -32,5 +34,7 @@ __all__ = [
     "PriorClassifier",
     "PriorRegressor",
     "SubspaceAlignment",
+    "TrAdaBoostClassifier",
+    "TrAdaBoostR2",
     "source_task",
 ]

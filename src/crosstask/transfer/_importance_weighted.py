@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.base import MetaEstimatorMixin
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 
@@ -34,7 +34,7 @@ def inner_has(method: str) -> Callable[[Any], bool]:
     return check
 
 
-class ImportanceWeighted(MetaEstimatorMixin, ServesTarget):
+class ImportanceWeighted(ServesTarget, MetaEstimatorMixin, BaseEstimator):
     r"""Fit an estimator on the sources' rows, weighted so that they look like a sample of the target.
 
     .. math::

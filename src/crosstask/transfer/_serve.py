@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import is_classifier
 from sklearn.utils import Tags
 from sklearn.utils.validation import column_or_1d
 
@@ -15,7 +15,7 @@ from crosstask.tasks._target import check_target, check_weights, missing_values
 from crosstask.transfer._rows import TransferRows, open_transfer_fit, open_transfer_predict
 
 
-class ServesTarget(BaseEstimator):
+class ServesTarget:
     """Base: the door for rows of all tasks, routed metadata, and a score over the target's rows only.
 
     A subclass has the parameters ``target_task`` and ``task_column``. It must stand left of scikit-learn's mixins.
@@ -94,6 +94,6 @@ class ServesTarget(BaseEstimator):
         raise NotImplementedError
 
     def __sklearn_tags__(self) -> Tags:
-        tags: Tags = super().__sklearn_tags__()
+        tags: Tags = super().__sklearn_tags__()  # type: ignore[misc]
         tags.target_tags.required = True
         return tags

@@ -93,9 +93,13 @@ def gaussian(X: Floats, Z: Floats, gamma: float) -> Floats:
     return np.asarray(rbf_kernel(X, Z, gamma=gamma))
 
 
-def deal(n: int, n_folds: int, random_state: Any) -> NDArray[np.intp]:
-    """Return a fold for each of n rows; never more folds than rows."""
+def deal(n: int, n_folds: int, random_state: Any, label: NDArray[Any] | None = None) -> NDArray[np.intp]:
+    """Return a fold for each of n rows, classes spread evenly; never more folds than rows."""
     from sklearn.utils import check_random_state
 
-    folds = np.arange(n) % max(min(n_folds, n), 1)
-    return np.asarray(check_random_state(random_state).permutation(folds), dtype=np.intp)
+    order = check_random_state(random_state).permutation(n)
+    if label is not None:
+        order = order[np.argsort(label[order], kind="stable")]
+    fold = np.empty(n, dtype=np.intp)
+    fold[order] = np.arange(n) % max(min(n_folds, n), 1)
+    return fold
