@@ -47,6 +47,7 @@ MULTI_TASK = [
     EasyAdapt(LogisticRegression()),
     MultiTaskRegressor(),
     MultiTaskRegressor("feature_norm", alpha=0.1),
+    MultiTaskRegressor("robust_centre", alpha=0.1),
     MultiTaskRegressor("independent", alpha=0.1),
     MultiTaskRegressor("pooled", alpha=0.1),
     MultiTaskRegressor(loss="huber", alpha=0.1),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.affinity import task_affinity as task_affinity
     from crosstask.auto import CrossTaskClassifier as CrossTaskClassifier
     from crosstask.auto import CrossTaskRegressor as CrossTaskRegressor
+    from crosstask.couplings import Decomposed as Decomposed
     from crosstask.couplings import ElementNorm as ElementNorm
     from crosstask.couplings import FeatureNorm as FeatureNorm
     from crosstask.couplings import FusedInTime as FusedInTime
@@ -23,6 +24,11 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.couplings import Pooled as Pooled
     from crosstask.couplings import TaskNorm as TaskNorm
     from crosstask.couplings import TraceNorm as TraceNorm
+    from crosstask.couplings import dirty as dirty
+    from crosstask.couplings import low_rank_sparse as low_rank_sparse
+    from crosstask.couplings import outlier_robust as outlier_robust
+    from crosstask.couplings import robust_centre as robust_centre
+    from crosstask.couplings import robust_features as robust_features
     from crosstask.guard import TransferGuard as TransferGuard
     from crosstask.metrics import per_task_scores as per_task_scores
     from crosstask.metrics import task_gain as task_gain
@@ -74,6 +80,7 @@ _CATALOGUE = {
     "crosstask.affinity": ("log_evidence", "task_affinity"),
     "crosstask.auto": ("CrossTaskClassifier", "CrossTaskRegressor"),
     "crosstask.couplings": (
+        "Decomposed",
         "ElementNorm",
         "FeatureNorm",
         "FusedInTime",
@@ -83,6 +90,11 @@ _CATALOGUE = {
         "Pooled",
         "TaskNorm",
         "TraceNorm",
+        "dirty",
+        "low_rank_sparse",
+        "outlier_robust",
+        "robust_centre",
+        "robust_features",
     ),
     "crosstask.guard": ("TransferGuard",),
     "crosstask.metrics": ("per_task_scores", "task_gain", "task_scorer"),

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from crosstask.couplings import ElementNorm, FusedInTime, GraphTied, TaskNorm, TraceNorm
+from crosstask.couplings import (
+    Decomposed,
+    ElementNorm,
+    FeatureNorm,
+    FusedInTime,
+    GraphTied,
+    MeanTied,
+    Pooled,
+    TaskNorm,
+    TraceNorm,
+    dirty,
+    low_rank_sparse,
+    outlier_robust,
+    robust_centre,
+    robust_features,
+)
 
 PLAIN = [
     ElementNorm(0.7),
@@ -12,4 +27,16 @@ PLAIN = [
     GraphTied(weights=[[0, 1, 1], [1, 0, 2], [1, 2, 0]], ridge=0.2),
     FusedInTime(weight=1.2),
     FusedInTime([2, 0, 1]),
+]
+
+SUMS = [
+    dirty(element_weight=0.7),
+    low_rank_sparse(),
+    outlier_robust(),
+    robust_features(),
+    robust_centre(),
+    robust_centre(centre_weight=0.3),
+    Decomposed(Pooled(weight=0.0), FeatureNorm(), weight=1.5),
+    Decomposed(Pooled(weight=0.0), TraceNorm(), TaskNorm(0.9)),
+    Decomposed(MeanTied(centre_weight=0.5), FeatureNorm()),
 ]

@@ -8,6 +8,7 @@ import cvxpy as cp
 import numpy as np
 
 from crosstask.couplings import (
+    Decomposed,
     ElementNorm,
     FeatureNorm,
     FusedInTime,
@@ -47,6 +48,12 @@ def penalty(coupling, W, T, K):
         case GraphTied():
             tied = sum(a * cp.sum_squares(W[s] - W[t]) for s, t, a in weighted_edges(coupling, T))
             return 0.5 * tied + 0.5 * coupling.ridge * sum(cp.sum_squares(w) for w in W), []
+        case Decomposed():
+            held = [[cp.Variable(w.shape) for w in W] for _ in coupling.parts]
+            pieces = [penalty(part, own, T, K) for part, own in zip(coupling.parts, held, strict=True)]
+            sums = [w == sum(own[t] for own in held) for t, w in enumerate(W)]
+            value = sum(part.weight * piece[0] for part, piece in zip(coupling.parts, pieces, strict=True))
+            return value, [*sums, *(c for piece in pieces for c in piece[1])]
     raise TypeError(coupling)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from crosstask.couplings._base import Coupling
+from crosstask.couplings._decomposed import Decomposed
 from crosstask.couplings._element_norm import ElementNorm
 from crosstask.couplings._feature_norm import FeatureNorm
 from crosstask.couplings._fused_in_time import FusedInTime
@@ -10,11 +13,14 @@ from crosstask.couplings._graph_tied import GraphTied
 from crosstask.couplings._independent import Independent
 from crosstask.couplings._mean_tied import MeanTied
 from crosstask.couplings._pooled import Pooled
+from crosstask.couplings._ready_made import dirty, low_rank_sparse, outlier_robust, robust_centre, robust_features
+from crosstask.couplings._stacked import Stacked
 from crosstask.couplings._task_norm import TaskNorm
 from crosstask.couplings._trace_norm import TraceNorm
 
 __all__ = [
     "Coupling",
+    "Decomposed",
     "ElementNorm",
     "FeatureNorm",
     "FusedInTime",
@@ -22,12 +28,18 @@ __all__ = [
     "Independent",
     "MeanTied",
     "Pooled",
+    "Stacked",
     "TaskNorm",
     "TraceNorm",
     "as_coupling",
+    "dirty",
+    "low_rank_sparse",
+    "outlier_robust",
+    "robust_centre",
+    "robust_features",
 ]
 
-_BY_NAME: dict[str, type[Coupling]] = {
+_BY_NAME: dict[str, Callable[[], Coupling]] = {
     "independent": Independent,
     "pooled": Pooled,
     "mean_tied": MeanTied,
@@ -36,6 +48,11 @@ _BY_NAME: dict[str, type[Coupling]] = {
     "element_norm": ElementNorm,
     "trace_norm": TraceNorm,
     "fused_in_time": FusedInTime,
+    "dirty": dirty,
+    "low_rank_sparse": low_rank_sparse,
+    "outlier_robust": outlier_robust,
+    "robust_features": robust_features,
+    "robust_centre": robust_centre,
 }
 
 

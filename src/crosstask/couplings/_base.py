@@ -52,7 +52,7 @@ class Coupling(BaseEstimator):
     #: R is a norm: the certificate scales the dual point by ``dual_norm``; otherwise it uses ``conjugate``.
     is_norm: ClassVar[bool] = False
     #: ``prox`` also takes one step for each feature, shape (d,).
-    by_feature: ClassVar[bool] = False
+    by_feature: bool = False
     #: R(W Q) = R(W) for orthogonal Q over the features, so that a problem may be solved in the span of its rows.
     rotation_invariant: ClassVar[bool] = False
 
@@ -138,6 +138,6 @@ def ridge_range(eigenvalues: Array, weight: float) -> tuple[float, float]:
     return largest, max(alpha_at(0.99) / weight, 1e-6 * largest)
 
 
-def norm_range(largest: float) -> tuple[float, float]:
-    """Return the smallest alpha at which a norm leaves nothing, and 1e-4 of it."""
-    return (largest, 1e-4 * largest) if largest > 0 else (1.0, 1e-4)
+def norm_range(largest: float, share: float = 1e-3) -> tuple[float, float]:
+    """Return the smallest alpha at which a norm leaves nothing, and a share of it."""
+    return (largest, share * largest) if largest > 0 else (1.0, share)

@@ -39,7 +39,7 @@ class ElementNorm(Coupling):
     """
 
     is_norm: ClassVar[bool] = True
-    by_feature: ClassVar[bool] = True
+    by_feature = True
 
     def value(self, V: Array) -> float:
         """Return R(V)."""
@@ -61,5 +61,5 @@ class ElementNorm(Coupling):
         return float(np.linalg.norm(np.where(V != 0, active, idle)))
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
-        """Return the smallest alpha at which all slopes are zero, and 1e-4 of it."""
+        """Return the smallest alpha at which all slopes are zero, and 1e-3 of it."""
         return norm_range(self.dual_norm(problem.null_gradient()))

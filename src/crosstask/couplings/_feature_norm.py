@@ -36,7 +36,7 @@ class FeatureNorm(Coupling):
     """
 
     is_norm: ClassVar[bool] = True
-    by_feature: ClassVar[bool] = True
+    by_feature = True
 
     def value(self, V: Array) -> float:
         """Return R(V)."""
@@ -62,7 +62,7 @@ class FeatureNorm(Coupling):
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the smallest alpha at which all slopes are zero, and 1e-4 of it."""
-        return norm_range(self.dual_norm(problem.null_gradient()))
+        return norm_range(self.dual_norm(problem.null_gradient()), 1e-4)
 
 
 def _lengths(V: Array) -> Array:

@@ -51,7 +51,7 @@ class FusedInTime(Coupling):
     """
 
     is_norm: ClassVar[bool] = True
-    by_feature: ClassVar[bool] = True
+    by_feature = True
 
     def __init__(self, order: Sequence[Any] | None = None, weight: float = 1.0) -> None:
         self.order = order
@@ -109,7 +109,7 @@ class FusedInTime(Coupling):
         return float(np.sqrt(total))
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
-        """Return the smallest alpha at which nothing changes in time, and 1e-4 of it."""
+        """Return the smallest alpha at which nothing changes in time, and 1e-3 of it."""
         return norm_range(self.dual_norm(problem.pooled_gradient()))
 
     def _partial_sums(self, G: Array) -> Array:

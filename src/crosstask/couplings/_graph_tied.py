@@ -60,7 +60,7 @@ class GraphTied(Coupling):
     2.5
     """
 
-    by_feature: ClassVar[bool] = True
+    by_feature = True
     rotation_invariant: ClassVar[bool] = True
 
     def __init__(

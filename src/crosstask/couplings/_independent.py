@@ -30,7 +30,7 @@ class Independent(Coupling):
     13.0
     """
 
-    by_feature: ClassVar[bool] = True
+    by_feature = True
     rotation_invariant: ClassVar[bool] = True
 
     def value(self, V: Array) -> float:

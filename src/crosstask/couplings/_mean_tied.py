@@ -40,7 +40,7 @@ class MeanTied(Coupling):
     1.0
     """
 
-    by_feature: ClassVar[bool] = True
+    by_feature = True
     rotation_invariant: ClassVar[bool] = True
 
     def __init__(self, centre_weight: float = 0.0, weight: float = 1.0) -> None:

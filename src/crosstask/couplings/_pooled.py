@@ -17,7 +17,7 @@ class Pooled(Coupling):
     Parameters
     ----------
     weight : float, default=1.0
-        Multiplies R.
+        Multiplies R. With 0 the common slopes cost nothing: the free centre of a :class:`Decomposed`.
 
     Notes
     -----
@@ -30,7 +30,7 @@ class Pooled(Coupling):
     12.5
     """
 
-    by_feature: ClassVar[bool] = True
+    by_feature = True
     rotation_invariant: ClassVar[bool] = True
 
     def value(self, V: Array) -> float:
@@ -45,9 +45,15 @@ class Pooled(Coupling):
         return np.repeat(shared[None], len(V), axis=0)
 
     def conjugate(self, G: Array) -> float:
-        """Return |sum_t g_t|^2 / 2."""
+        """Return |sum_t g_t|^2 / 2; with weight 0 the sum is taken to be zero."""
+        if self.weight == 0:
+            return 0.0
         total = G.sum(axis=0)
         return 0.5 * float(np.vdot(total, total)) / self.weight
+
+    def free_groups(self, n_tasks: int) -> Array | None:
+        """Return all tasks as one group where the weight is 0."""
+        return None if self.weight > 0 else np.ones((1, n_tasks))
 
     def violation(self, V: Array, gradient: Array) -> float:
         """Return the norm of sum_t gradient_t + w, and the spread of the tasks' slopes."""
@@ -60,4 +66,4 @@ class Pooled(Coupling):
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the alphas that keep 1 % and 99 % of the pooled model's degrees of freedom."""
-        return ridge_range(problem.null_eigenvalues(pooled=True), self.weight)
+        return ridge_range(problem.null_eigenvalues(pooled=True), self.weight if self.weight > 0 else 1.0)

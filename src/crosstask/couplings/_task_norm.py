@@ -67,7 +67,7 @@ class TaskNorm(Coupling):
         return float(np.linalg.norm(np.where(length > 0, active, idle)))
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
-        """Return the smallest alpha at which all slopes are zero, and 1e-4 of it."""
+        """Return the smallest alpha at which all slopes are zero, and 1e-3 of it."""
         return norm_range(self.dual_norm(problem.null_gradient()))
 
 

@@ -66,7 +66,7 @@ class TraceNorm(Coupling):
         return trace_violation(_matrix(V), _matrix(gradient), self.weight)
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
-        """Return the smallest alpha at which all slopes are zero, and 1e-4 of it."""
+        """Return the smallest alpha at which all slopes are zero, and 1e-3 of it."""
         return norm_range(self.dual_norm(problem.null_gradient()))
 
 

@@ -55,7 +55,8 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
     ----------
     coupling : str or Coupling, default="mean_tied"
         R: "mean_tied", "independent", "pooled", "feature_norm", "task_norm", "element_norm", "trace_norm",
-        "fused_in_time", or an object of :mod:`crosstask.couplings`.
+        "fused_in_time", "dirty", "low_rank_sparse", "outlier_robust", "robust_features", "robust_centre", or an
+        object of :mod:`crosstask.couplings`, which also has those that need arguments.
         The words stand for the defaults of their classes, but "mean_tied" for
         ``MeanTied(centre_weight=1.0)``: it shrinks the shared centre as much as one task's own part, which
         keeps its head when rows are few (see Notes).
@@ -124,9 +125,15 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
     solver_ : str
         Name of the algorithm that the loss and the coupling selected.
     coupling_ : Coupling
-        The coupling that ``coupling`` stands for.
+        The coupling that ``coupling`` stands for, tasks named by their positions.
     loss_ : Loss
         The loss that was minimised.
+    support_ : ndarray of bool of the shape of ``coef_``
+        Which slopes are not zero.
+    components_ : dict of str to ndarray of the shape of ``coef_``
+        With a sum of couplings: its parts, by the name of their class in small letters ("trace_norm").
+    outlier_tasks_ : ndarray of bool of shape (n_tasks,)
+        With a sum that has a ``TaskNorm``: the tasks that have a part of their own there.
 
     Raises
     ------

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstask.couplings import Coupling, MeanTied, Pooled, as_coupling
+from crosstask.couplings import Coupling, Decomposed, MeanTied, Pooled, as_coupling
 from crosstask.losses import Loss
 from crosstask.multitask._choice import choose
 from crosstask.multitask._support import Folds, check_option
@@ -20,6 +20,8 @@ from crosstask.tasks._data import column_scale
 from crosstask.tasks._frames import as_table
 
 Array = NDArray[np.float64]
+#: Attributes that only some couplings give.
+LEARNT = ("components_", "outlier_tasks_", "task_covariance_", "clusters_", "subspace_")
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,9 @@ class LinearTasks(TaskMixin):
         self.coupling_ = coupling
         fitted, self.alpha_, self.path_ = self._solve(data, coupling, plan)
         self.coef_, self.intercept_ = _squeezed(fitted.coef / plan.scale), _squeezed(fitted.intercept)
-        self.gap_, self.n_iter_, self.objective_ = fitted.gap, fitted.n_iter, fitted.objective
+        self.gap_, self.n_iter_, self.objective_ = fitted.gap, max(fitted.n_iter, 1), fitted.objective
         self.solver_ = fitted.solver
+        self._keep_learnt(coupling, fitted, plan.scale)
         centre = fitted.coef.mean(axis=0) if fitted.centre is None else fitted.centre
         self.shared_coef_ = _squeezed((centre / plan.scale)[None])[0]
         if self.unseen_task == "mean":
@@ -104,6 +107,17 @@ class LinearTasks(TaskMixin):
             crowd, _, _ = self._solve(as_one_task(data), Pooled(), plan)
             self.unseen_coef_ = _squeezed(crowd.coef / plan.scale)[0]
             self.unseen_intercept_ = _squeezed(crowd.intercept)[0]
+
+    def _keep_learnt(self, coupling: Coupling, fitted: Solution, scale: Array) -> None:
+        """Keep what the coupling has learnt beside the slopes, and drop what another one left."""
+        for name in LEARNT:
+            self.__dict__.pop(name, None)
+        self.support_ = self.coef_ != 0
+        if not isinstance(coupling, Decomposed) or fitted.parts is None:
+            self.__dict__ |= coupling.attributes(fitted.coef)
+            return
+        self.components_ = coupling.components(np.stack([_squeezed(part / scale) for part in fitted.parts]))
+        self.__dict__ |= coupling.attributes_of(fitted.parts)
 
     def _solve(self, data: TaskData, coupling: Coupling, plan: _Plan) -> tuple[Solution, Any, dict[str, Any]]:
         choice = choose(

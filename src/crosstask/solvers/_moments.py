@@ -36,13 +36,16 @@ class Moments:
         """Gradient of the smooth part, shape (T, 1, d)."""
         return (self.G @ V.transpose(0, 2, 1)).transpose(0, 2, 1) - self.g
 
-    def certify(self, V: Array, gradient: Array, alpha: float) -> tuple[float, float]:
-        """Return objective and relative duality gap; the algebra of ``certify`` on sums that are already taken."""
+    def certify(self, V: Array, gradient: Array, alpha: float, penalty: float | None = None) -> tuple[float, float]:
+        """Return objective and relative duality gap; the algebra of ``certify`` on sums that are already taken.
+
+        ``penalty`` is R(V) where that is known.
+        """
         coupling = self.problem.coupling
         rss = self.rss_null + float(np.vdot(V, gradient - self.g))
         cross = float(np.vdot(V, self.g)) - self.rss_null  # sum h (z - y) y
         toward = gradient / -alpha
-        primal = 0.5 * rss + alpha * coupling.value(V)
+        primal = 0.5 * rss + alpha * (coupling.value(V) if penalty is None else penalty)
         scale = coupling.dual_scale(toward)
         dual = -0.5 * rss / scale**2 - cross / scale
         if not coupling.is_norm:

@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Pooled
+from crosstask.couplings import Coupling, Decomposed, FeatureNorm, Independent, MeanTied, Pooled
 from crosstask.losses import Loss, Squared
 from crosstask.solvers._block_descent import block_descent
 from crosstask.solvers._closed_form import closed_form, closed_form_coefficients
 from crosstask.solvers._designs import rows_are_shared
+from crosstask.solvers._lifted import lifted
 from crosstask.solvers._moments import moments
 from crosstask.solvers._newton import newton
+from crosstask.solvers._parts import parts
 from crosstask.solvers._problem import Problem
 from crosstask.solvers._proximal_gradient import proximal_gradient
 from crosstask.solvers._solution import Solution
@@ -94,12 +96,14 @@ def solve_path(
     values = _checked(alphas)
     if not len(values):
         return []
-    algorithm = _algorithm(problem)
+    algorithm = algorithm_for(problem)
     shift = problem.rows.shift
     begin = None
     if init is not None:
         at_means = init.intercept + np.einsum("tkd,td->tk", init.coef, shift)
-        begin = State(init.coef, at_means * float(problem.fit_intercept), init.objective, init.gap, init.n_iter)
+        begin = State(
+            init.coef, at_means * float(problem.fit_intercept), init.objective, init.gap, init.n_iter, init.parts
+        )
     states = algorithm(problem, values, Options(tol, max_iter), begin)
     path = [_solution(problem, s, float(a), algorithm, tol) for s, a in zip(states, values, strict=True)]
     worst = max(path, key=lambda s: s.gap)
@@ -122,7 +126,7 @@ def path_coefficients(
     Made for cross-validation, where only predictions count: nothing warns, and ``tol`` is looser.
     """
     values = _checked(alphas)
-    algorithm = _algorithm(problem)
+    algorithm = algorithm_for(problem)
     if algorithm is closed_form:
         with one_blas_thread():
             V, b = closed_form_coefficients(problem, values)
@@ -148,8 +152,8 @@ def path_decisions(
 def alpha_grid(problem: Problem, n_alphas: int = 30) -> Array:
     """Return alphas from the largest useful one down to the smallest, equally spaced in the logarithm.
 
-    For a norm they run from the smallest alpha at which all slopes are zero down to 1e-4 of it; for a quadratic
-    coupling, from 1 % to 99 % of the degrees of freedom.
+    For a norm they run from the smallest alpha at which nothing is left but what is free, down to 1e-3 of it
+    (1e-4 for ``FeatureNorm``); for a quadratic coupling, from 1 % to 99 % of the degrees of freedom.
     """
     largest, smallest = problem.coupling.alpha_range(problem)
     return np.geomspace(largest, smallest, n_alphas)
@@ -162,11 +166,13 @@ def _checked(alphas: Iterable[float]) -> Array:
     return values
 
 
-def _algorithm(problem: Problem) -> Algorithm:
+def algorithm_for(problem: Problem) -> Algorithm:
     """Look the pair up; what is not there gets Newton's method, and large moments give way to the rows."""
     loss = type(problem.loss)
     rows = proximal_gradient
     found = _ALGORITHMS.get((loss, type(problem.coupling)), _ALGORITHMS.get((loss, Coupling), newton))
+    if isinstance(problem.coupling, Decomposed):
+        found = parts if loss is Squared else lifted
     T, d, n = problem.data.n_tasks, problem.data.n_features, problem.data.n_pairs
     if found is closed_form:
         rank = min(d, int(np.diff(problem.data.offsets).max(initial=1)))
@@ -177,8 +183,9 @@ def _algorithm(problem: Problem) -> Algorithm:
         return found if T * width**2 <= LARGEST_MOMENTS and width <= WIDEST_NEWTON else rows
     if found is block_descent:
         return _by_features(problem)
-    if found is moments:
-        return found if T * d * d <= (LARGEST_MOMENTS if T * d <= 4 * n else SMALL_MOMENTS) else rows
+    if found in (moments, parts):
+        small = T * d * d <= (LARGEST_MOMENTS if T * d <= 4 * n else SMALL_MOMENTS)
+        return found if small else lifted if found is parts else rows
     return found
 
 
@@ -206,8 +213,15 @@ def _solution(problem: Problem, state: State, alpha: float, algorithm: Algorithm
         n_iter=state.n_iter,
         solver=getattr(algorithm, "__name__", "solver"),
         converged=state.gap <= tol,
-        centre=problem.coupling.centre(state.V),
+        centre=_centre(problem.coupling, state),
+        parts=state.parts,
     )
+
+
+def _centre(coupling: Coupling, state: State) -> Array | None:
+    if isinstance(coupling, Decomposed) and state.parts is not None:
+        return coupling.centre_of(state.parts)
+    return coupling.centre(state.V)
 
 
 def _fill_empty(problem: Problem, V: Array, intercepts: Array) -> Array:

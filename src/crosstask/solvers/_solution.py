@@ -34,6 +34,8 @@ class Solution:
         Whether the gap came down to ``tol``.
     centre : ndarray of shape (K, n_features) or None
         Slopes that the tasks share, where the coupling has them.
+    parts : ndarray of shape (m, n_tasks, K, n_features) or None
+        What the slopes are the sum of, where the coupling is ``Decomposed``.
     """
 
     coef: Array
@@ -45,3 +47,4 @@ class Solution:
     solver: str
     converged: bool
     centre: Array | None = None
+    parts: Array | None = None

@@ -30,6 +30,7 @@ class State:
     objective: float
     gap: float
     n_iter: int
+    parts: Array | None = None  # (m, T, K, d): what V is the sum of
 
 
 #: An algorithm answers for each alpha in turn, and may start from the answer before.
