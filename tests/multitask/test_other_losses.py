@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.linear_model import HuberRegressor, PoissonRegressor, QuantileRegressor
-from sklearn.metrics import mean_pinball_loss
+from sklearn.metrics import d2_pinball_score, mean_pinball_loss
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.svm import LinearSVC
 
 from crosstask.couplings import MeanTied
@@ -160,3 +163,98 @@ def test_targets_that_do_not_fit_the_loss_are_refused(counts):
         MultiTaskClassifier(loss="poisson", alpha=0.1).fit(X, y, task=task)
     with pytest.raises(ValueError, match=r"loss='squared_hinge' is for classes"):
         MultiTaskRegressor(loss="squared_hinge", alpha=0.1).fit(X, y, task=task)
+
+
+def test_score_is_scikit_learns_d2_inside_tasks(counts, regression_rows):
+    X, y, task = counts
+    weight = np.random.default_rng(1).uniform(0.5, 2.0, len(y))
+    ours = MultiTaskRegressor("independent", loss="poisson", alpha=0.1, standardize=False, tol=1e-10).fit(X, y)
+    rival = PoissonRegressor(alpha=0.1, tol=1e-10, solver="newton-cholesky").fit(X, y)
+    assert ours.score(X, y, sample_weight=weight) == pytest.approx(rival.score(X, y, weight), rel=1e-6)
+    several = MultiTaskRegressor(loss="poisson", alpha=0.01).fit(X, y, task=task)
+    made, null = 0.0, 0.0
+    for t in np.unique(task):
+        rows = task == t
+        predicted = several.predict(X[rows], task=task[rows])
+        made += Poisson().value(y[rows], np.log(predicted), np.ones(rows.sum()))
+        null += Poisson().value(y[rows], np.full(rows.sum(), np.log(y[rows].mean())), np.ones(rows.sum()))
+    assert several.score(X, y, task=task) == pytest.approx(1 - made / null)
+    X, y, task = regression_rows
+    for q in (0.2, 0.5):
+        model = MultiTaskRegressor(loss=Quantile(q), alpha=0.01).fit(X, y)
+        assert model.score(X, y) == pytest.approx(d2_pinball_score(y, model.predict(X), alpha=q), abs=1e-3)
+    huber = MultiTaskRegressor(loss=Huber(1e9), alpha=0.01).fit(X, y, task=task)
+    squared = MultiTaskRegressor(alpha=0.01).fit(X, y, task=task)
+    assert huber.score(X, y, task=task) == pytest.approx(squared.score(X, y, task=task), abs=1e-6)
+
+
+def test_exposure_is_a_column_that_multiplies_the_mean(counts):
+    """Claims per policy with policies as weights is claims with policies as exposure: the same likelihood."""
+    X, _, task = counts
+    rng = np.random.default_rng(3)
+    policies = rng.integers(1, 30, len(task)).astype(float)
+    claims = rng.poisson(policies * np.exp(0.3 * X[:, 0] - 1.0))
+    frame = pd.DataFrame(X, columns=["age", "power", "km"]).assign(shop=task, policies=policies)
+    model = MultiTaskRegressor(
+        "mean_tied", loss="poisson", alpha=0.1, task_column="shop", exposure_column="policies", tol=1e-10,
+        standardize=False,
+    ).fit(frame, claims)  # fmt: skip
+    rate = clone(model).set_params(exposure_column=None, alpha=0.1 * len(task) / policies.sum())
+    rate.fit(frame.drop(columns="policies"), claims / policies, sample_weight=policies)
+    assert_allclose(model.coef_, rate.coef_, atol=1e-5)
+    assert_allclose(model.predict(frame), policies * rate.predict(frame.drop(columns="policies")), rtol=1e-5)
+    assert list(model.coefficients()["feature"].unique()) == ["age", "power", "km"]
+    polar = pl.from_pandas(frame)
+    assert_allclose(clone(model).fit(polar, claims).predict(polar), model.predict(frame))
+    doubled = frame.assign(policies=2 * policies)
+    assert_allclose(model.predict(doubled), 2 * model.predict(frame))
+    assert model.score(frame, claims) > 0
+    scores = cross_val_score(model, frame, claims, cv=KFold(3, shuffle=True, random_state=0))
+    assert np.isfinite(scores).all()
+    search = GridSearchCV(model, {"alpha": [0.01, 1.0]}, cv=KFold(3, shuffle=True, random_state=0)).fit(frame, claims)
+    assert search.predict(frame).shape == (len(task),)
+    chosen = clone(model).set_params(alpha="auto", n_alphas=3, cv=2).fit(frame, claims)
+    assert np.isfinite(chosen.path_["cv_loss"]).all()
+
+
+def test_exposure_by_position_and_at_the_wide_door(counts):
+    X, y, task = counts
+    exposure = np.random.default_rng(3).uniform(0.5, 2.0, len(y))
+    codes = np.unique(task, return_inverse=True)[1].astype(float)
+    base = MultiTaskRegressor(loss="poisson", alpha=0.1, exposure_column=-1, tol=1e-10)
+    expected = clone(base).fit(np.column_stack([X, exposure]), y, task=task)
+    for order in ([0, 1, 2, 3, 4], [3, 0, 1, 2, 4], [4, 3, 0, 1, 2]):
+        table = np.column_stack([X, exposure, codes])[:, order]
+        model = clone(base).set_params(task_column=order.index(4), exposure_column=order.index(3)).fit(table, y)
+        assert_allclose(model.coef_, expected.coef_)
+        assert_allclose(model.predict(table), expected.predict(np.column_stack([X, exposure]), task=task))
+    Y = np.column_stack([y[:80], y[80:]]).astype(float)
+    Y[::7, 0] = np.nan
+    table = np.column_stack([X, exposure])[:80]
+    wide = clone(base).fit(table, Y)
+    seen = ~np.isnan(Y.T.ravel())
+    long = clone(base).fit(np.tile(table, (2, 1))[seen], Y.T.ravel()[seen], task=np.repeat([0, 1], 80)[seen])
+    assert_allclose(wide.coef_, long.coef_, atol=1e-7)
+    assert_allclose(wide.predict(table)[:, 1], long.predict(table, task=np.full(80, 1)), atol=1e-6)
+    scored = long.score(np.tile(table, (2, 1))[seen], Y.T.ravel()[seen], task=np.repeat([0, 1], 80)[seen])
+    assert wide.score(table, Y) == pytest.approx(scored, abs=1e-6)
+
+
+def test_wrong_exposures_are_named(counts):
+    X, y, task = counts
+    frame = pd.DataFrame(X, columns=["age", "power", "km"]).assign(shop=task, days=1.0)
+    model = MultiTaskRegressor(loss="poisson", alpha=0.1, task_column="shop", exposure_column="days")
+    with pytest.raises(ValueError, match=r"column 'days' holds the exposure, and 160 row\(s\) of it are not positive"):
+        model.fit(frame.assign(days=0.0), y)
+    with pytest.raises(ValueError, match="are not positive numbers"):
+        model.fit(frame.assign(days="long"), y)
+    with pytest.raises(ValueError, match="no column 'weeks' to read the exposure from; its columns are 'age'"):
+        clone(model).set_params(exposure_column="weeks").fit(frame, y)
+    with pytest.raises(ValueError, match="exposure_column='days' is for loss='poisson', and the loss is 'squared'"):
+        clone(model).set_params(loss="squared").fit(frame, y)
+    with pytest.raises(ValueError, match="named both as task_column and as exposure_column"):
+        MultiTaskRegressor(loss="poisson", alpha=0.1, task_column=3, exposure_column=-1).fit(
+            np.column_stack([X, np.arange(160) % 3]), y
+        )
+    with pytest.raises(ValueError, match="no columns besides the exposure"):
+        model.fit(frame[["shop", "days"]], y)

@@ -78,6 +78,10 @@ class Loss(BaseEstimator):
         """Return what ``predict`` answers for predictors z."""
         return z
 
+    def predictor(self, answer: Array) -> Array:
+        """Return z for what ``predict`` answered."""
+        return answer
+
     def scored(self) -> Loss:
         """Return the loss by which predictions are judged, where it is another than the one that is minimised."""
         return self

@@ -38,14 +38,12 @@ class Poisson(Loss):
         return float("inf")
 
     def check_target(self, y: Array) -> None:
-        """Refuse negative counts, and counts that are zero everywhere."""
+        """Refuse negative counts."""
         if (y < 0).any():
             raise ValueError(
                 f"loss='poisson' is for counts, and y has {int((y < 0).sum())} negative value(s), the smallest "
                 f"{y.min():g}: give y >= 0, or use loss='squared'."
             )
-        if not (y > 0).any():
-            raise ValueError("loss='poisson' needs a y above zero in some row, and y is zero in all: check the target.")
 
     def row_value(self, y: Array, z: Array) -> Array:
         """Return half the deviance of each row."""
@@ -74,6 +72,10 @@ class Poisson(Loss):
     def prediction(self, z: Array) -> Array:
         """Return the mean exp(z)."""
         return _exp(z)
+
+    def predictor(self, answer: Array) -> Array:
+        """Return the logarithm of the mean."""
+        return np.log(np.maximum(answer, np.exp(-LARGEST)))
 
 
 def _exp(z: Array) -> Array:

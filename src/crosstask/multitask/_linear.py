@@ -74,10 +74,12 @@ class LinearTasks(TaskMixin):
         Self
         """
         coupling = self._check_options()
-        rows = self._open_fit(X, y, task, sample_weight)
+        rows, known = self._split_known(self._open_fit(X, y, task, sample_weight))
         matrix = numeric_matrix(self, rows.X)
         self.columns_ = column_names(rows.X) or [f"x{j}" for j in range(matrix.shape[1])]
         data, loss = self._read_target(rows, matrix)
+        if known is not None:
+            data = data.with_known(known)
         self.loss_ = loss
         scale = column_scale(data) if self.standardize else np.ones(matrix.shape[1])
         data = data.scaled(scale) if self.standardize else data
@@ -148,15 +150,20 @@ class LinearTasks(TaskMixin):
     def _read_target(self, rows: TaskRows, matrix: Any) -> tuple[TaskData, Loss]:
         raise NotImplementedError
 
+    def _split_known(self, rows: TaskRows) -> tuple[TaskRows, Array | None]:
+        """Return the rows without what is no feature, and the known part of each table row's predictor."""
+        return rows, None
+
     def _linear(self, X: Any, task: Any) -> Array:
         """Return the predictors, of shape (n_pairs, K), or (n_rows, n_tasks, K) at the wide door."""
-        rows = self._open_predict(X, task)
+        rows, known = self._split_known(self._open_predict(X, task))
         matrix = numeric_matrix(self, rows.X)
         coef = self.coef_[:, None] if self.coef_.ndim == 2 else self.coef_
         intercept = self.intercept_[:, None] if self.intercept_.ndim == 1 else self.intercept_
         n_tasks, k, d = coef.shape
         if rows.door == "wide":
             z = np.asarray(matrix @ coef.reshape(n_tasks * k, d).T).reshape(-1, n_tasks, k) + intercept
+            z = z if known is None else z + known[:, None, None]
             return z[:, rows.wide_order]
         order = np.argsort(rows.codes, kind="stable")  # one sort, where a search for each task would be quadratic
         z = np.empty((len(rows.codes), k))
@@ -164,7 +171,7 @@ class LinearTasks(TaskMixin):
             code = rows.codes[pairs[0]]
             w, b = (coef[code], intercept[code]) if code >= 0 else self._for_unseen(k, d)
             z[pairs] = matrix[pairs] @ w.T + b
-        return z
+        return z if known is None else z + known[:, None]
 
     def _for_unseen(self, k: int, d: int) -> tuple[Array, Array]:
         return self.unseen_coef_.reshape(k, d), np.reshape(self.unseen_intercept_, k)

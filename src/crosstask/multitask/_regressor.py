@@ -8,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from crosstask.couplings import Coupling
-from crosstask.losses import Loss, as_loss
+from crosstask.couplings import Coupling, Independent
+from crosstask.losses import Loss, Squared, as_loss
+from crosstask.multitask._exposure import split_exposure
 from crosstask.multitask._linear import LinearTasks
+from crosstask.solvers import Problem
 from crosstask.tasks import TaskData, TaskRows
+from crosstask.tasks._score import scored_rows
 
 
 class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
@@ -46,6 +49,9 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         the task's rows only, this is level with the better of the two or ahead of both (docs/multitask.md).
     task_column : str or int, optional
         Column of X that holds the task ids; None where ``task=`` or a wide y gives them.
+    exposure_column : str or int, optional
+        With "poisson": column of X with each row's exposure (days, policies, visitors), positive; the mean is exposure
+        times exp(x'w + b), in ``fit``, ``predict`` and ``score``. The column is no feature.
     task_weight : {"rows", "equal"}, default="rows"
         c_t = 1, or n / (T n_t): every row, or every task, counts the same.
     fit_intercept : bool, default=True
@@ -161,6 +167,7 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         loss: str | Loss = "squared",
         alpha: float | str = "auto",
         task_column: str | int | None = None,
+        exposure_column: str | int | None = None,
         task_weight: str = "rows",
         fit_intercept: bool = True,
         standardize: bool = True,
@@ -177,6 +184,7 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         self.loss = loss
         self.alpha = alpha
         self.task_column = task_column
+        self.exposure_column = exposure_column
         self.task_weight = task_weight
         self.fit_intercept = fit_intercept
         self.standardize = standardize
@@ -194,6 +202,47 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         z = self._linear(X, task)[..., 0]
         return self.loss_.prediction(z)
 
+    def score(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> float:
+        """Return 1 - loss / least loss of one number a task, by the loss that was minimised.
+
+        With "squared" that is 1 - within-task squared error / within-task sum of squares; with "poisson" the deviance
+        explained, with "quantile" the pinball loss's skill (without smoothing), as scikit-learn's D2, inside tasks.
+
+        Parameters
+        ----------
+        X, y, task, sample_weight
+            As in ``fit``. Entries of a wide y that are missing are left out.
+
+        Returns
+        -------
+        float
+            1 is perfect; 0 is what the best constant of each task of these rows would give.
+        """
+        if isinstance(as_loss(self.loss), Squared):
+            return super().score(X, y, task=task, sample_weight=sample_weight)
+        rows, predicted = scored_rows(self, X, y, task=task, sample_weight=sample_weight)
+        rows, known = self._split_known(rows)
+        loss = self.loss_.scored()
+        data = TaskData.from_rows(rows, np.zeros((rows.X.shape[0], 0)), rows.y)
+        loss.check_target(data.y)
+        if known is not None:
+            data = data.with_known(known)
+        null = Problem(data, loss, Independent()).null_objective * data.sample_weight.sum()
+        made = loss.value(data.y, loss.predictor(predicted[data.order]), data.sample_weight)
+        if null == 0.0:
+            return 1.0 if made == 0.0 else 0.0
+        return 1.0 - made / null
+
+    def _split_known(self, rows: TaskRows) -> tuple[TaskRows, NDArray[np.float64] | None]:
+        if self.exposure_column is None:
+            return rows, None
+        if not as_loss(self.loss).log_link:
+            raise ValueError(
+                f"exposure_column={self.exposure_column!r} is for loss='poisson', and the loss is {self.loss!r}: "
+                "change the loss, or leave the column among the features."
+            )
+        return split_exposure(rows, self.exposure_column, self.task_column)
+
     def _read_target(self, rows: TaskRows, matrix: Any) -> tuple[TaskData, Loss]:
         loss = as_loss(self.loss)
         if loss.classifies:
@@ -203,4 +252,6 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
             )
         data = TaskData.from_rows(rows, matrix, rows.y)
         loss.check_target(data.y)
+        if not (data.y > 0).any() and loss.log_link:
+            raise ValueError("loss='poisson' needs a y above zero in some row, and y is zero in all: check the target.")
         return data, loss.bound_to(data.y, data.codes, data.sample_weight)

@@ -64,7 +64,7 @@ class TaskData:
     known: Array | None = None
 
     @classmethod
-    def from_rows(cls, rows: TaskRows, X: Any, y: Any, *, n_classes: int | None = None, known: Any = None) -> TaskData:
+    def from_rows(cls, rows: TaskRows, X: Any, y: Any, *, n_classes: int | None = None) -> TaskData:
         """Sort what came through a door by task.
 
         Parameters
@@ -77,11 +77,8 @@ class TaskData:
             Numbers, or class positions 0 .. n_classes - 1.
         n_classes : int, optional
             Number of classes.
-        known : ndarray of shape (n_pairs,), optional
-            Part of each pair's predictor that is known beforehand.
         """
-        data = _sorted(X, y, rows.codes, rows.tasks, rows.sample_weight, rows.table_row, n_classes)
-        return data if known is None else replace(data, known=np.asarray(known, dtype=np.float64)[data.order])
+        return _sorted(X, y, rows.codes, rows.tasks, rows.sample_weight, rows.table_row, n_classes)
 
     @classmethod
     def from_arrays(
@@ -181,6 +178,10 @@ class TaskData:
             return replace(self, X=scaled)
         return replace(self, X=self.X / scale.astype(self.X.dtype))
 
+    def with_known(self, known: Array) -> TaskData:
+        """Return the same data with the known part of the predictor of each row of the table they came from."""
+        return replace(self, known=known[self.order if self.table_row is None else self.table_row])
+
     def with_prior_rows(self) -> TaskData:
         """Give each task that misses a class weak prior rows.
 
@@ -199,13 +200,16 @@ class TaskData:
     def with_prior_counts(self) -> TaskData:
         """Give each task whose y are all zero one weak prior row, since its log rate would be minus infinity.
 
-        The row is at the task's weighted mean x, with weight .5 and the mean y of all rows; n stays as it is. Alone,
-        such a task of weight n_t predicts .5 m / (n_t + .5) for the mean m.
+        The row is at the task's weighted mean x, with weight .5 and the mean y of all rows (their rate, where rows have
+        exposures); n stays as it is. Alone, such a task of weight n_t predicts .5 m / (n_t + .5) for the mean m.
         """
         total = np.bincount(self.codes, self.sample_weight * self.y, self.n_tasks)
         lacking = np.flatnonzero((total == 0) & (np.diff(self.offsets) > 0))
-        mean = total.sum() / self.sample_weight.sum()
-        return self if mean == 0 else self._with_rows_at_means(lacking, np.full((len(lacking), 1), mean))
+        known = np.zeros(self.n_pairs) if self.known is None else self.known
+        rate = total.sum() / float(self.sample_weight @ np.exp(known))
+        if rate == 0:
+            return self
+        return self._with_rows_at_means(lacking, rate * np.exp(self._mean_known(lacking))[:, None])
 
     def _with_rows_at_means(self, tasks: NDArray[np.intp], targets: Array) -> TaskData:
         """Add rows of weight .5 at the mean row of some tasks, one for each of their targets (len(tasks), k)."""
@@ -222,9 +226,7 @@ class TaskData:
         was_prior = np.zeros(self.n_pairs, dtype=bool) if self.is_prior is None else self.is_prior
         known = None
         if self.known is not None:
-            weight = np.bincount(self.codes, self.sample_weight, self.n_tasks)
-            at_mean = np.bincount(self.codes, self.sample_weight * self.known, self.n_tasks)[tasks] / weight[tasks]
-            known = np.concatenate([self.known, np.repeat(at_mean, k)])[order]
+            known = np.concatenate([self.known, np.repeat(self._mean_known(tasks), k)])[order]
         return replace(
             self,
             X=X[rows] if self.table_row is None else X,
@@ -236,6 +238,12 @@ class TaskData:
             is_prior=np.concatenate([was_prior, np.ones(n_new, dtype=bool)])[order],
             known=known,
         )
+
+    def _mean_known(self, tasks: NDArray[np.intp]) -> Array:
+        if self.known is None:
+            return np.zeros(len(tasks))
+        weight = np.bincount(self.codes, self.sample_weight, self.n_tasks)
+        return np.bincount(self.codes, self.sample_weight * self.known, self.n_tasks)[tasks] / weight[tasks]
 
     def _mean_row(self, t: int) -> Array:
         pairs = slice(self.offsets[t], self.offsets[t + 1])

@@ -47,7 +47,7 @@ def take_rows(X: Any, rows: NDArray[Any]) -> Any:
     return _safe_indexing(X, rows)
 
 
-def pop_column(X: Any, column: str | int) -> tuple[Any, Any]:
+def pop_column(X: Any, column: str | int, what: str = "tasks") -> tuple[Any, Any]:
     """Return (X without the column, the column's values).
 
     Raises
@@ -56,9 +56,9 @@ def pop_column(X: Any, column: str | int) -> tuple[Any, Any]:
         If the column is absent, or X cannot hold it.
     """
     if not is_frame(X):
-        _check_position(X, column, "tasks")
+        _check_position(X, column, what)
         return np.delete(X, int(column), axis=1), X[:, column]
-    name = _frame_column(X, column, "tasks")
+    name = _frame_column(X, column, what)
     if not hasattr(X, "iloc"):
         return X.drop(name), X[name]
     place = list(X.columns).index(name)

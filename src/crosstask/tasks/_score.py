@@ -35,13 +35,7 @@ def within_task_score(estimator: Any, X: Any, y: Any, *, task: Any, sample_weigh
     """Accuracy, or 1 - sum of within-task squared errors / sum of within-task squares about the mean."""
     from sklearn.metrics import accuracy_score
 
-    predicted = np.asarray(estimator.predict(X) if task is None else estimator.predict(X, task=task))
-    if predicted.ndim == 2 and getattr(estimator, "door_", None) == "wide":
-        rows, predicted = _read_wide(estimator, X, y, predicted, sample_weight)
-    else:
-        rows = read_rows(estimator, X, y, task=task, sample_weight=sample_weight)
-        if len(predicted) != len(rows.codes):  # rows of weight zero were left out
-            predicted = predicted[np.asarray(sample_weight) > 0]
+    rows, predicted = scored_rows(estimator, X, y, task=task, sample_weight=sample_weight)
     if is_classification(estimator):
         return float(accuracy_score(rows.y, predicted, sample_weight=rows.sample_weight))
     assert rows.y is not None
@@ -53,6 +47,18 @@ def within_task_score(estimator: Any, X: Any, y: Any, *, task: Any, sample_weigh
     if spread == 0.0:
         return 1.0 if error == 0.0 else 0.0
     return 1.0 - error / spread
+
+
+def scored_rows(estimator: Any, X: Any, y: Any, *, task: Any, sample_weight: Any) -> tuple[TaskRows, NDArray[Any]]:
+    """Return the observed rows to be scored, through the estimator's door, and what it predicts for each."""
+    predicted = np.asarray(estimator.predict(X) if task is None else estimator.predict(X, task=task))
+    if predicted.ndim == 2 and getattr(estimator, "door_", None) == "wide":
+        rows, predicted = _read_wide(estimator, X, y, predicted, sample_weight)
+    else:
+        rows = read_rows(estimator, X, y, task=task, sample_weight=sample_weight)
+        if len(predicted) != len(rows.codes):  # rows of weight zero were left out
+            predicted = predicted[np.asarray(sample_weight) > 0]
+    return rows, predicted
 
 
 def _read_wide(
