@@ -35,6 +35,8 @@ from crosstask.transfer import (
     SubspaceAlignment,
     TrAdaBoostClassifier,
     TrAdaBoostR2,
+    TransGLMClassifier,
+    TransGLMRegressor,
 )
 
 LOGISTIC = LogisticRegression(max_iter=1000)
@@ -92,6 +94,8 @@ FROM_ROWS = [
     TrAdaBoostR2(n_estimators=3, random_state=0),
     LabelledRows(Ridge()),
     LabelledRows(LogisticRegression()),
+    TransGLMRegressor(n_alphas=8, cv=3),
+    TransGLMClassifier(n_alphas=8, cv=3),
 ]
 
 WIDE = {

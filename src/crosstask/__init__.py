@@ -71,6 +71,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.transfer import SubspaceAlignment as SubspaceAlignment
     from crosstask.transfer import TrAdaBoostClassifier as TrAdaBoostClassifier
     from crosstask.transfer import TrAdaBoostR2 as TrAdaBoostR2
+    from crosstask.transfer import TransGLMClassifier as TransGLMClassifier
+    from crosstask.transfer import TransGLMRegressor as TransGLMRegressor
     from crosstask.transfer import source_task as source_task
 
 __version__ = "0.1.0"
@@ -136,6 +138,8 @@ _CATALOGUE = {
         "TCA",
         "TrAdaBoostClassifier",
         "TrAdaBoostR2",
+        "TransGLMClassifier",
+        "TransGLMRegressor",
         "ULSIF",
         "source_task",
     ),

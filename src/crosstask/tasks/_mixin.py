@@ -92,7 +92,10 @@ def numeric_matrix(estimator: Any, X: Any, *, accept_sparse: bool = True) -> Any
 
 def _refuse_other_kinds(X: Any, names: list[str] | None, estimator: Any) -> None:
     """Raise a ValueError that names the columns of a frame, or of an array of objects, that are not numbers."""
-    columns = [X[name] for name in X.columns] if names else list(np.asarray(X).T) if np.ndim(X) == 2 else []
+    from scipy import sparse
+
+    dense = np.ndim(X) == 2 and not sparse.issparse(X)
+    columns = [X[name] for name in X.columns] if names else list(np.asarray(X).T) if dense else []
     other = [(names[j] if names else j) for j, column in enumerate(columns) if not _is_numeric(column)]
     if other:
         shown = ", ".join(repr(name) for name in other[:8]) + (", .." if len(other) > 8 else "")

@@ -98,12 +98,14 @@ class TaskStatistics:
         # weight of the between-part: w_a w_b / (w_a + w_b), negative when rows are taken away
         between = np.divide(sign * self.weight * other.weight, weight, out=np.zeros_like(weight), where=weight > 0)
         there = (weight > 0).astype(np.float64)
+        gram = other.gram * (sign * there[:, None, None])  # in place from here: with many columns memory is the cost
+        gram += self.gram if there.all() else self.gram * there[:, None, None]
+        gram += (dx * (there * between)[:, None])[:, :, None] * dx[:, None, :]
         return TaskStatistics(
             weight=weight,
             mean_x=self.mean_x + share[:, None] * dx,
             mean_y=self.mean_y + share * dy,
-            gram=there[:, None, None]
-            * (self.gram + sign * other.gram + between[:, None, None] * dx[:, :, None] * dx[:, None, :]),
+            gram=gram,
             xy=there[:, None] * (self.xy + sign * other.xy + between[:, None] * dx * dy[:, None]),
             yy=there * (self.yy + sign * other.yy + between * dy * dy),
         )

@@ -15,6 +15,7 @@ from crosstask.transfer._subspace_alignment import SubspaceAlignment
 from crosstask.transfer._tca import TCA
 from crosstask.transfer._tradaboost import TrAdaBoostClassifier
 from crosstask.transfer._tradaboost_r2 import TrAdaBoostR2
+from crosstask.transfer._trans_glm import TransGLMClassifier, TransGLMRegressor
 from crosstask.transfer._ulsif import ULSIF
 
 __all__ = [
@@ -36,5 +37,7 @@ __all__ = [
     "SubspaceAlignment",
     "TrAdaBoostClassifier",
     "TrAdaBoostR2",
+    "TransGLMClassifier",
+    "TransGLMRegressor",
     "source_task",
 ]
