@@ -21,6 +21,8 @@ from crosstask.transfer import (
     SubspaceAlignment,
     TrAdaBoostClassifier,
     TrAdaBoostR2,
+    TransGLMClassifier,
+    TransGLMRegressor,
 )
 
 TRANSFORMERS: list[Any] = [
@@ -35,6 +37,8 @@ ESTIMATORS: list[Any] = [
     *(ImportanceWeighted(LogisticRegression(), weights, target_task="t") for weights in WEIGHTS),
     ImportanceWeighted(Ridge(), DomainClassifierWeights(), target_task="t"),
     TrAdaBoostClassifier(LogisticRegression(), n_estimators=2, cv=2, target_task="t", random_state=0),
+    TransGLMClassifier("t", n_alphas=10, cv=3),
+    TransGLMRegressor("t", n_alphas=10, cv=3),
     TrAdaBoostR2(n_estimators=5, n_steps=3, cv=2, target_task="t", random_state=0),
 ]
 

@@ -37,12 +37,6 @@ class Evidence:
         return self.threshold - self.loss
 
 
-def row_losses(loss: Loss, y: Floats, z: Floats) -> Floats:
-    """Return the loss of each row."""
-    one = np.ones(1)
-    return np.array([loss.value(y[i : i + 1], z[i : i + 1], one) for i in range(len(y))])
-
-
 def explains(loss: Loss, rows: Rows, slopes: Floats, level: float) -> Evidence:
     r"""Test whether slopes that were learnt elsewhere predict these rows better than a constant does.
 
@@ -54,7 +48,7 @@ def explains(loss: Loss, rows: Rows, slopes: Floats, level: float) -> Evidence:
     z = rows.X @ slopes
     z = z + best_intercept(loss, rows.y, z, share)
     constant = np.full(len(z), best_intercept(loss, rows.y, np.zeros(len(z)), share))
-    own, null = row_losses(loss, rows.y, z), row_losses(loss, rows.y, constant)
+    own, null = loss.row_value(rows.y, z), loss.row_value(rows.y, constant)
     mean = float(share @ own)
     bound = significance_bound(null - own, share, level)
     at_null = float(share @ null)
@@ -171,7 +165,7 @@ def _best_rows(target: Folded, decisions: list[Floats], loss: Loss) -> Floats:
     best = int(losses.mean(axis=0).argmin())
     out = np.empty(len(target.rows.y))
     for test, decision in zip(target.tests, decisions, strict=True):
-        out[test] = row_losses(loss, target.rows.y[test], decision[best])
+        out[test] = loss.row_value(target.rows.y[test], decision[best])
     return out
 
 

@@ -31,7 +31,7 @@ class NewtonLasso:
         self.mean = self.share @ data.X
         self.columns = np.asfortranarray(data.X - self.mean)
         self.penalty = penalty_of(self.share @ self.columns**2, self.mean, data.options.standardize)
-        if data.options.loss.classifies:
+        if self.loss.classifies:
             self._add_prior_rows(total)
 
     def _add_prior_rows(self, total: float) -> None:

@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 
-from crosstask.losses import Logistic, Loss, as_loss
+from crosstask.losses import Huber, Logistic, Loss, Quantile, as_loss
 from crosstask.transfer._lasso import Floats
 from crosstask.transfer._rows import TransferRows
 from crosstask.transfer._trans_glm_base import TransGLMBase
@@ -36,7 +36,7 @@ class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
     task_column : str or int, optional
         Column of X that holds the task ids; or pass ``task=`` to ``fit``.
     loss : "squared", "poisson" or Loss, default="squared"
-        A smooth loss with one linear predictor.
+        A smooth loss with one linear predictor; with "poisson" the prediction is its exponential.
     sources : "auto", "all" or list of task ids, default="auto"
         "auto" judges each source, see Notes; the others take them as they are.
     alpha, debias_alpha : "auto" or float, default="auto"
@@ -153,14 +153,18 @@ class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
         loss = as_loss(self.loss)
         if loss.classifies:
             raise ValueError(f"loss={self.loss!r} is for classes: use TransGLMClassifier, or loss='squared'.")
+        if isinstance(loss, (Huber, Quantile)):
+            raise ValueError(f"loss={self.loss!r} has straight pieces, where Newton's steps fail: use loss='squared'.")
         return loss
 
     def _numeric_target(self, rows: TransferRows) -> Floats:
         assert rows.y is not None
-        return rows.y.astype(np.float64)
+        y = rows.y.astype(np.float64)
+        self._loss().check_target(y)
+        return y
 
     def _predict_table(self, table: Any) -> NDArray[np.float64]:
-        return self._linear(table)
+        return self._loss().prediction(self._linear(table))
 
 
 class TransGLMClassifier(TransGLMBase, ClassifierMixin, BaseEstimator):
@@ -239,8 +243,8 @@ debias_path_, gap_, source_tasks_
         if len(self.classes_) > 2:
             raise ValueError(
                 "Only binary classification is supported by TransGLMClassifier, and y has "
-                f"{len(self.classes_)} classes {self.classes_[:6].tolist()}: use PriorClassifier or MultiTaskClassifier, or fit one class against "
-                "the rest."
+                f"{len(self.classes_)} classes {self.classes_[:6].tolist()}: use PriorClassifier or "
+                "MultiTaskClassifier, or fit one class against the rest."
             )
         assert rows.y is not None
         return np.searchsorted(self.classes_, rows.y).clip(max=1).astype(np.float64)
