@@ -134,7 +134,7 @@ class MultiTaskSVR(TaskMachines, RegressorMixin, BaseEstimator):
     >>> model = MultiTaskSVR().fit(X, y, task=task)
     >>> model.sharing_
     0.9
-    >>> model.predict([[0.5], [0.5]], task=["a", "c"])
+    >>> model.predict([[0.5], [0.5]], task=["a", "c"]).round(2)
     array([0.92, 1.24])
     """
 
