@@ -13,6 +13,8 @@ from crosstask.guard import TransferGuard
 from crosstask.multitask import (
     EasyAdapt,
     IndependentTasks,
+    MultiTaskBoostingClassifier,
+    MultiTaskBoostingRegressor,
     MultiTaskClassifier,
     MultiTaskRegressor,
     MultiTaskSVC,
@@ -57,6 +59,8 @@ MULTI_TASK = [
     MultiTaskClassifier(alpha=0.1),
     MultiTaskClassifier("feature_norm", alpha=0.1),
     MultiTaskClassifier("pooled", alpha=0.1),
+    MultiTaskBoostingRegressor(max_iter=10),
+    MultiTaskBoostingClassifier(max_iter=10),
     MultiTaskSVR(sharing=0.5, tol=1e-8),
     MultiTaskSVC("linear", sharing=0.5, tol=1e-8),
     MultiTaskClassifier(loss="squared_hinge", alpha=0.1),
@@ -110,6 +114,10 @@ DENSE = {
     "check_sample_weight_equivalence_on_sparse_data": "the flagship reads tables of columns, its tags say so, and "
     "scikit-learn 1.6 asks all the same"
 }
+LEAVES = {
+    "check_sample_weight_equivalence_on_dense_data": "a leaf of scikit-learn's boosting counts rows, not weights",
+}
+LEAVES_TOO = {"check_weights_are_repetitions": "a leaf of scikit-learn's boosting counts rows, not weights"}
 ROUNDS = {
     f"check_sample_weight_equivalence_on_{kind}_data": "the number of rounds is chosen on folds of rows, where a row "
     "of weight two is one row; the check hands over folds, and cv is their number"
@@ -119,6 +127,8 @@ EXPECTED_FAILED = [  # which estimators, by a part of their text; check -> reaso
     ("LogisticRegression", WIDE),
     ("MultiTaskClassifier", WIDE),
     ("MultiTaskMLPClassifier", WIDE),
+    ("MultiTaskBoostingRegressor", LEAVES),
+    ("MultiTaskBoostingClassifier", LEAVES | LEAVES_TOO | WIDE),
     ("TransferGuard(", KISH),
     ("CrossTask", KISH | DENSE),
     ("TrAdaBoostClassifier(cv", ROUNDS),

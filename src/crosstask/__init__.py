@@ -40,6 +40,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.model_selection import TaskTimeSeriesSplit as TaskTimeSeriesSplit
     from crosstask.multitask import EasyAdapt as EasyAdapt
     from crosstask.multitask import IndependentTasks as IndependentTasks
+    from crosstask.multitask import MultiTaskBoostingClassifier as MultiTaskBoostingClassifier
+    from crosstask.multitask import MultiTaskBoostingRegressor as MultiTaskBoostingRegressor
     from crosstask.multitask import MultiTaskClassifier as MultiTaskClassifier
     from crosstask.multitask import MultiTaskRegressor as MultiTaskRegressor
     from crosstask.multitask import MultiTaskSVC as MultiTaskSVC
@@ -110,6 +112,8 @@ _CATALOGUE = {
     "crosstask.multitask": (
         "EasyAdapt",
         "IndependentTasks",
+        "MultiTaskBoostingClassifier",
+        "MultiTaskBoostingRegressor",
         "MultiTaskClassifier",
         "MultiTaskRegressor",
         "MultiTaskSVC",

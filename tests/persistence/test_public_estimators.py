@@ -59,6 +59,13 @@ MAKERS: dict[str, Maker] = {
     "PooledTasks category": lambda: ct.PooledTasks(
         HistGradientBoostingRegressor(max_iter=5), encode_task="category", task_column="site"
     ),
+    **{
+        f"boosting {start}, {'classes' if c else 'numbers'}": lambda c=c, start=start: (
+            ct.MultiTaskBoostingClassifier if c else ct.MultiTaskBoostingRegressor
+        )(start=start, max_iter=10, min_task_rows=20, task_column="site")
+        for c in (False, True)
+        for start in ("linear", "none")
+    },
     "EasyAdapt": lambda: ct.EasyAdapt(LogisticRegression(), task_column="site"),
     "TransferGuard": lambda: ct.TransferGuard(
         [("own", _linear(False, coupling="independent").set_params(task_column=None)), ("pooled", Ridge())],
@@ -165,7 +172,7 @@ def test_serving_needs_no_numba_matplotlib_or_jinja2(tmp_path: Path) -> None:
 
 def test_every_public_estimator_is_tried_here() -> None:
     tried = {
-        *("MultiTaskSVC", "MultiTaskSVR"),
+        *("MultiTaskBoostingClassifier", "MultiTaskBoostingRegressor", "MultiTaskSVC", "MultiTaskSVR"),
         *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt"),
         *("TransferGuard", "PriorRegressor", "PriorClassifier", "FineTunedRegressor", "FineTunedClassifier"),
         *("CrossTaskRegressor", "CrossTaskClassifier"),

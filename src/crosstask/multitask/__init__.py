@@ -5,11 +5,14 @@ from crosstask.multitask._easy_adapt import EasyAdapt
 from crosstask.multitask._independent import IndependentTasks
 from crosstask.multitask._pooled import PooledTasks
 from crosstask.multitask._regressor import MultiTaskRegressor
+from crosstask.multitask.boosting import MultiTaskBoostingClassifier, MultiTaskBoostingRegressor
 from crosstask.multitask.svm import MultiTaskSVC, MultiTaskSVR, graph_task_kernel
 
 __all__ = [
     "EasyAdapt",
     "IndependentTasks",
+    "MultiTaskBoostingClassifier",
+    "MultiTaskBoostingRegressor",
     "MultiTaskClassifier",
     "MultiTaskRegressor",
     "MultiTaskSVC",
