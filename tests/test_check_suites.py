@@ -21,7 +21,12 @@ from crosstask.multitask import (
     MultiTaskSVR,
     PooledTasks,
 )
-from crosstask.neural import MultiTaskMLPClassifier, MultiTaskMLPRegressor
+from crosstask.neural import (
+    FineTunedNetClassifier,
+    FineTunedNetRegressor,
+    MultiTaskMLPClassifier,
+    MultiTaskMLPRegressor,
+)
 from crosstask.testing import CHECKS, parametrize_with_task_checks
 from crosstask.transfer import (
     CORAL,
@@ -81,8 +86,16 @@ NEURAL = [
     MultiTaskMLPRegressor((8,), **STEADY_NET),
     MultiTaskMLPClassifier((8,), **STEADY_NET),
 ]
+STEADY_TUNING = {
+    "hidden_layer_sizes": 64,
+    "early_stopping": False,
+    "max_epochs": 5,
+    "batch_size": 4096,
+    "dtype": "float64",
+}
+TUNED_NETS = [FineTunedNetRegressor(**STEADY_TUNING), FineTunedNetClassifier(**STEADY_TUNING)]
 if find_spec("torch") is None:
-    NEURAL = []  # tests/neural says so in its skips
+    NEURAL, TUNED_NETS = [], []  # tests/neural says so in its skips
 TRANSFER = [PriorRegressor(), PriorClassifier(), FineTunedRegressor(), FineTunedClassifier()]
 FROM_ROWS = [
     CORAL(),
@@ -146,7 +159,7 @@ def _ours(estimator):
     return {check: why for check, why in _expected(estimator).items() if check in CHECKS}
 
 
-@parametrize_with_checks(MULTI_TASK + NEURAL + TRANSFER + FROM_ROWS, expected_failed_checks=_expected)
+@parametrize_with_checks(MULTI_TASK + NEURAL + TUNED_NETS + TRANSFER + FROM_ROWS, expected_failed_checks=_expected)
 def test_scikit_learns_suite(estimator, check):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)

@@ -48,6 +48,10 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.multitask import MultiTaskSVR as MultiTaskSVR
     from crosstask.multitask import PooledTasks as PooledTasks
     from crosstask.multitask import graph_task_kernel as graph_task_kernel
+    from crosstask.neural import Distilled as Distilled
+    from crosstask.neural import FineTunedNetClassifier as FineTunedNetClassifier
+    from crosstask.neural import FineTunedNetRegressor as FineTunedNetRegressor
+    from crosstask.neural import FrozenEncoder as FrozenEncoder
     from crosstask.neural import MultiTaskMLPClassifier as MultiTaskMLPClassifier
     from crosstask.neural import MultiTaskMLPRegressor as MultiTaskMLPRegressor
     from crosstask.persistence import load as load
@@ -121,7 +125,14 @@ _CATALOGUE = {
         "PooledTasks",
         "graph_task_kernel",
     ),
-    "crosstask.neural": ("MultiTaskMLPClassifier", "MultiTaskMLPRegressor"),
+    "crosstask.neural": (
+        "Distilled",
+        "FineTunedNetClassifier",
+        "FineTunedNetRegressor",
+        "FrozenEncoder",
+        "MultiTaskMLPClassifier",
+        "MultiTaskMLPRegressor",
+    ),
     "crosstask.persistence": ("load", "save"),
     "crosstask.tasks": ("TaskData", "TaskStatistics", "keep_task"),
     "crosstask.transfer": (

@@ -180,7 +180,8 @@ def test_every_public_estimator_is_tried_here() -> None:
             type(made).__name__ for made in (*from_rows.TRANSFORMERS, *from_rows.ESTIMATORS, *from_rows.WEIGHTS)
         ),  # tests/transfer
         "LabelledRows",
-        *("MultiTaskMLPRegressor", "MultiTaskMLPClassifier"),  # in tests/neural
+        *("MultiTaskMLPRegressor", "MultiTaskMLPClassifier", "Distilled", "FrozenEncoder"),  # in tests/neural
+        *("FineTunedNetRegressor", "FineTunedNetClassifier"),
     }
     public = {
         name

@@ -53,6 +53,8 @@ class TrainingPlan:
         Returns what is added to the loss of a step.
     before_epoch : callable, optional
         Called with the number of epochs done, before each.
+    start_counts : bool
+        Whether the weights before the first epoch may be the best: they are those of a fitted probe.
     """
 
     learning_rate: float
@@ -67,6 +69,7 @@ class TrainingPlan:
     groups: list[dict[str, Any]] | None = None
     penalty: Callable[[], Tensor] | None = None
     before_epoch: Callable[[int], None] | None = None
+    start_counts: bool = False
 
 
 def train(net: Network, rows: NetRows, held_out: NetRows | None, loss: RowLoss, plan: TrainingPlan) -> TrainingHistory:
@@ -78,6 +81,8 @@ def train(net: Network, rows: NetRows, held_out: NetRows | None, loss: RowLoss, 
     train_loss: list[float] = []
     validation: list[float] = []
     best, best_epoch, best_state, stopped = math.inf, 0, None, "max_epochs"
+    if plan.start_counts and held_out is not None:
+        best, best_state = evaluate(net, held_out, loss), copy.deepcopy(net.state_dict())
     with _progress(plan) as advance:
         try:
             for epoch, steps in zip(range(1, plan.max_epochs + 1), trainer.epochs, strict=False):

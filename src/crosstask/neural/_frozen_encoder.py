@@ -1,0 +1,268 @@
+"""A pretrained encoder as a transformer, with what it said kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+Array = NDArray[np.float64]
+POOLINGS = (None, "mean", "first")
+
+
+class FrozenEncoder(TransformerMixin, BaseEstimator):
+    """Turn texts, images or rows into vectors by a frozen encoder; nothing is learned, and nothing is encoded twice.
+
+    Parameters
+    ----------
+    encoder : callable, torch.nn.Module or ONNX session
+        What turns a batch into an array (batch, k) or (batch, length, k). A module gets a tensor and runs in
+        evaluation mode without gradients; a session (``onnxruntime.InferenceSession``) gets arrays by the names of
+        its inputs; any other callable gets the batch as it is.
+    prepare : callable, default=None
+        What is done to a list of rows before the encoder: a tokenizer that returns a dict of arrays, or a function that
+        scales images. None: rows are stacked to an array for modules and sessions, and passed as a list otherwise.
+    pooling : {None, "mean", "first"}, default=None
+        For answers of three axes: the mean over the length (over the mask, where ``prepare`` gave ``attention_mask``),
+        or the first position.
+    normalize : bool, default=False
+        Divide each vector by its length.
+    batch_size : int, default=32
+        Rows at a time; texts are sorted by length first, so that little is padding.
+    cache : path-like, default=None
+        Folder in which answers are kept by the content of the row; None keeps none. Files there are arrays, no pickle.
+    name : str, default=None
+        What the encoder is called in the cache. Needed with ``cache``: two encoders must not share a name.
+    device : str, default="auto"
+        Of a module.
+
+    Attributes
+    ----------
+    n_encoded_ : int
+        Rows that the encoder saw in the last ``transform``; the others came from the cache.
+
+    Raises
+    ------
+    ValueError
+        If the answer has a shape that no pooling makes (n, k), or ``cache`` has no ``name``.
+
+    Notes
+    -----
+    Cost: that of the encoder, once for each distinct row. A session or a lambda cannot be pickled or saved: put the
+    encoded table, not the encoder, into a model that is to be saved. When not to use it: data far from what the
+    encoder was trained on; features of photographs lose to pixels on small digits (docs/neural.md).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crosstask.neural import FrozenEncoder
+    >>> def count(texts):
+    ...     return np.array([[len(text), text.count("!")] for text in texts])
+    >>> FrozenEncoder(count).fit_transform(["fine", "so good!!", "fine"])
+    array([[4., 0.],
+           [9., 2.],
+           [4., 0.]])
+    """
+
+    def __init__(
+        self,
+        encoder: Any,
+        *,
+        prepare: Any = None,
+        pooling: str | None = None,
+        normalize: bool = False,
+        batch_size: int = 32,
+        cache: str | os.PathLike[str] | None = None,
+        name: str | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.encoder = encoder
+        self.prepare = prepare
+        self.pooling = pooling
+        self.normalize = normalize
+        self.batch_size = batch_size
+        self.cache = cache
+        self.name = name
+        self.device = device
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check the options; nothing is learned.
+
+        Parameters
+        ----------
+        X : sequence of rows
+            Texts or arrays.
+        y : object, optional
+            Not used.
+
+        Returns
+        -------
+        Self
+        """
+        if self.pooling not in POOLINGS:
+            raise ValueError(f"pooling={self.pooling!r} is not known: use None, 'mean' or 'first'.")
+        if self.cache is not None and not self.name:
+            raise ValueError("cache= needs name=, so that answers of two encoders are not mixed: name the encoder.")
+        if not callable(self.encoder) and not _is_session(self.encoder):
+            raise ValueError(
+                f"encoder={self.encoder!r} cannot be called: give a module, an ONNX session or a callable."
+            )
+        self.n_encoded_ = 0
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Return the vectors of the rows.
+
+        Parameters
+        ----------
+        X : sequence of n rows
+            Texts, images or rows; a frame of one column counts as the column.
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+        """
+        self.fit(X)
+        rows = _rows_of(X)
+        if not rows:
+            raise ValueError("X has no rows: there is nothing to encode.")
+        keys = [_key(row) for row in rows]
+        known = _Shelf(self.cache, self.name)
+        answers = {key: known[key] for key in set(keys) & known.keys()}
+        first = {key: place for place, key in reversed(list(enumerate(keys))) if key not in answers}
+        fresh = sorted(first.items(), key=lambda item: (np.size(rows[item[1]]), _length(rows[item[1]]), item[1]))
+        new: dict[str, Array] = {}
+        for start in range(0, len(fresh), self.batch_size):
+            part = fresh[start : start + self.batch_size]
+            encoded = self._encode([rows[place] for _, place in part])
+            new.update({key: vector for (key, _), vector in zip(part, encoded, strict=True)})
+        known.add(new)
+        self.n_encoded_ = len(new)
+        answers.update(new)
+        return np.stack([answers[key] for key in keys])
+
+    def _encode(self, rows: list[Any]) -> Array:
+        module = _is_module(self.encoder)
+        batch = self.prepare(rows) if self.prepare is not None else rows
+        if self.prepare is None and (module or _is_session(self.encoder)):
+            batch = np.stack([np.asarray(row) for row in rows])
+        if module:
+            answer = self._ask_module(batch)
+        elif _is_session(self.encoder):
+            inputs = self.encoder.get_inputs()
+            given = batch if isinstance(batch, dict) else {inputs[0].name: batch}
+            wanted = {part.name for part in inputs}
+            answer = self.encoder.run(None, {name: value for name, value in given.items() if name in wanted})[0]
+        else:
+            answer = self.encoder(batch)
+        mask = batch.get("attention_mask") if isinstance(batch, dict) else None
+        return self._pooled(np.asarray(answer, dtype=np.float64), mask, len(rows))
+
+    def _ask_module(self, batch: Any) -> Any:
+        import torch
+
+        from crosstask.neural._torch import pick_device
+
+        device = pick_device(self.device)
+        module = self.encoder.to(device).eval()
+        with torch.inference_mode():
+            if isinstance(batch, dict):
+                answer = module(**{name: torch.as_tensor(value).to(device) for name, value in batch.items()})
+            else:
+                tensor = torch.as_tensor(batch).to(device)
+                kind = next((p.dtype for p in module.parameters()), torch.float32)
+                answer = module(tensor.to(kind) if tensor.is_floating_point() else tensor)
+        answer = getattr(answer, "last_hidden_state", answer)
+        return answer.float().cpu().numpy()
+
+    def _pooled(self, answer: Array, mask: Any, n: int) -> Array:
+        if answer.ndim == 3 and self.pooling == "mean":
+            weight = np.ones(answer.shape[:2]) if mask is None else np.asarray(mask, dtype=np.float64)
+            answer = np.einsum("nlk,nl->nk", answer, weight) / np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
+        elif answer.ndim == 3 and self.pooling == "first":
+            answer = answer[:, 0]
+        if answer.ndim != 2 or len(answer) != n:
+            raise ValueError(
+                f"the encoder answered an array of shape {answer.shape} for {n} rows, expected ({n}, k): set "
+                "pooling='mean' or 'first', or pool in the encoder."
+            )
+        if self.normalize:
+            answer = answer / np.maximum(np.linalg.norm(answer, axis=1, keepdims=True), 1e-12)
+        return answer
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.string = True
+        return tags
+
+
+class _Shelf:
+    """Vectors by the content of their row, in files of arrays; each call adds one file."""
+
+    def __init__(self, folder: str | os.PathLike[str] | None, name: str | None) -> None:
+        self.folder = None if folder is None else Path(folder) / hashlib.sha256(str(name).encode()).hexdigest()[:16]
+        self._vectors: dict[str, Array] = dict(self._read())
+
+    def _read(self) -> Iterator[tuple[str, Array]]:
+        if self.folder is None or not self.folder.is_dir():
+            return
+        for path in sorted(self.folder.glob("*.npz")):
+            with np.load(path, allow_pickle=False) as part:
+                yield from zip(part["keys"].tolist(), part["vectors"], strict=True)
+
+    def keys(self) -> set[str]:
+        return set(self._vectors)
+
+    def __getitem__(self, key: str) -> Array:
+        return self._vectors[key]
+
+    def add(self, new: dict[str, Array]) -> None:
+        """Write new vectors to one file, wholly or not at all."""
+        if self.folder is None or not new:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        keys = sorted(new)
+        target = self.folder / f"{hashlib.sha256(''.join(keys).encode()).hexdigest()[:24]}.npz"
+        draft = target.with_name(f".{target.stem}.{os.getpid()}.tmp")
+        with draft.open("wb") as file:
+            np.savez(file, keys=np.array(keys), vectors=np.stack([new[key] for key in keys]))
+        draft.replace(target)
+
+
+def _rows_of(X: Any) -> list[Any]:
+    if hasattr(X, "columns"):
+        if len(X.columns) == 1:
+            return X[X.columns[0]].to_list()
+        return list(np.asarray(X.to_numpy()))
+    if isinstance(X, str):
+        raise ValueError("X is one text: pass a list of texts.")
+    return X.to_list() if hasattr(X, "to_list") else list(X)
+
+
+def _key(row: Any) -> str:
+    """Return a digest of the content of a row."""
+    if isinstance(row, str):
+        return hashlib.sha256(b"text" + row.encode()).hexdigest()
+    array = np.ascontiguousarray(row)
+    if array.dtype.kind == "O":
+        return hashlib.sha256(b"object" + repr(array.tolist()).encode()).hexdigest()
+    return hashlib.sha256(f"{array.dtype.str}{array.shape}".encode() + array.tobytes()).hexdigest()
+
+
+def _length(row: Any) -> int:
+    return len(row) if isinstance(row, str) else 0
+
+
+def _is_module(encoder: Any) -> bool:
+    return hasattr(encoder, "state_dict") and hasattr(encoder, "parameters")
+
+
+def _is_session(encoder: Any) -> bool:
+    return hasattr(encoder, "run") and hasattr(encoder, "get_inputs")
