@@ -10,13 +10,17 @@ from sklearn.linear_model import MultiTaskLasso
 from tests.solvers.oracle import joint_optimum
 from tests.solvers.zoo import related, wide, zoo
 
-from crosstask.couplings import FeatureNorm, Independent, MeanTied, Pooled
-from crosstask.losses import Squared
+from crosstask.couplings import ElementNorm, FeatureNorm, Independent, MeanTied, Pooled
+from crosstask.losses import Squared, as_loss
 from crosstask.solvers import Problem, alpha_grid, solve
+from crosstask.solvers import _restricted as restricted
 from crosstask.solvers import _subproblems as subproblems
 from crosstask.solvers import _working_set as working_set
 from crosstask.solvers._block_descent import block_descent
 from crosstask.solvers._designs import rows_are_shared
+from crosstask.solvers._newton import newton
+from crosstask.solvers._proximal_gradient import proximal_gradient
+from crosstask.solvers._restricted import newton_on_working_sets
 from crosstask.solvers._state import Options
 from crosstask.solvers._working_set import shared_working_sets, working_sets
 from crosstask.tasks import TaskData
@@ -220,3 +224,35 @@ def test_few_alphas_are_not_solved_beyond_max_iter():
         state = solve(Problem(related(d=70, n=60), Squared(), FeatureNorm()), 1e-5, max_iter=5, tol=1e-12)
     assert state.n_iter <= 10
     assert next(working_sets(problem, np.array([1e3]), TIGHT, None)).n_iter == 0
+
+
+@pytest.mark.parametrize("loss", ["logistic", "multinomial", "squared"])
+@pytest.mark.parametrize("coupling", [FeatureNorm(1.5), ElementNorm()], ids=str)
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix], ids=["dense", "sparse"])
+def test_newton_on_working_sets_is_newton_on_all_features(loss, coupling, kind, monkeypatch):
+    monkeypatch.setattr(restricted, "SMALLEST_SET", 1)
+    data = related(loss, d=12, n=60)
+    problem = Problem(TaskData(**{**data.__getstate__(), "X": kind(data.X)}), as_loss(loss), coupling)
+    alphas = alpha_grid(problem, 12)[2:6]
+    paths = (algorithm(problem, alphas, Options(1e-8, 500), None) for algorithm in (newton_on_working_sets, newton))
+    for one, two in zip(*paths, strict=True):
+        assert max(one.gap, two.gap) <= 1e-8
+        assert one.objective == pytest.approx(two.objective, abs=2e-8 * problem.null_objective)
+        assert_allclose(one.V, two.V, atol=5e-3)
+
+
+def test_many_columns_are_left_to_working_sets_whatever_the_loss(monkeypatch):
+    """A second derivative of all 700 columns in 3 tasks would be too large for Newton's method."""
+    rng = np.random.default_rng(0)
+    X, task = rng.normal(size=(90, 700)), np.arange(90) % 3
+    y = (X[:, 0] * (1 + task) > rng.normal(size=90)).astype(float)
+    problem = Problem(TaskData.from_arrays(X, y, task, n_classes=2), as_loss("logistic"), FeatureNorm())
+    alpha = alpha_grid(problem, 12)[3]
+    seen = []
+    monkeypatch.setattr(restricted, "newton_or_rows", lambda sub: seen.append(sub.data.n_features) or newton)
+    answer = solve(problem, alpha)
+    assert answer.solver == "newton_on_working_sets"
+    assert answer.converged
+    assert max(seen) < 200
+    rows = next(proximal_gradient(problem, np.array([alpha]), Options(1e-6, 20_000), None))
+    assert answer.objective == pytest.approx(rows.objective, abs=2e-6 * problem.null_objective)

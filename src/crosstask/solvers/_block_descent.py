@@ -14,7 +14,7 @@ from crosstask.solvers._threads import one_blas_thread
 
 Array = NDArray[np.float64]
 SWEEPS = 5  # between two extrapolations
-PATIENCE = 3  # rounds before Newton's steps, which cost more, take the place of extrapolation
+PATIENCE = 4  # rounds, or an eighth of the features in use, before Newton's steps take the place of extrapolation
 
 
 def block_descent(problem: Problem, alphas: Array, options: Options, init: State | None) -> Iterator[State]:
@@ -38,7 +38,8 @@ def block_descent(problem: Problem, alphas: Array, options: Options, init: State
 class GroupDescent:
     """Descent on q(W) + cut sum_j |W_j| for a quadratic q, with Anderson extrapolation (Bertrand and Massias 2021).
 
-    Where features are nearly dependent that crawls: after a few rounds Newton's steps on the features in use follow.
+    Where features are nearly dependent that crawls: after some rounds Newton's steps on the features in use follow,
+    later where there are many, since a step solves a system of their number for each task.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ class GroupDescent:
             group_sweep(self.G, gradient, W, self.size, self.cut)
             seen[sweep + 1] = W.reshape(-1)
         self.rounds += 1
-        if self.rounds <= PATIENCE:
+        if self.rounds <= max(PATIENCE, np.count_nonzero(_lengths(W)) // 8):
             self._extrapolate(W, gradient, seen)
         else:
             self._newton(W, gradient)

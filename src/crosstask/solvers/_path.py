@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from crosstask.couplings import Coupling, Decomposed, FeatureNorm, Independent, MeanTied, Pooled
+from crosstask.couplings import Coupling, Decomposed, ElementNorm, FeatureNorm, Independent, MeanTied, Pooled
 from crosstask.losses import Loss, Squared
 from crosstask.solvers._block_descent import block_descent
 from crosstask.solvers._closed_form import closed_form, closed_form_coefficients
@@ -21,6 +21,7 @@ from crosstask.solvers._newton import newton
 from crosstask.solvers._parts import parts
 from crosstask.solvers._problem import Problem
 from crosstask.solvers._proximal_gradient import proximal_gradient
+from crosstask.solvers._restricted import newton_on_working_sets, newton_or_rows
 from crosstask.solvers._solution import Solution
 from crosstask.solvers._state import Algorithm, Options, State
 from crosstask.solvers._threads import one_blas_thread
@@ -31,7 +32,7 @@ Array = NDArray[np.float64]
 LARGEST_MOMENTS = 20_000_000  # numbers in the second moments of all tasks
 SMALL_MOMENTS = LARGEST_MOMENTS // 10  # the same, where products with the rows cost less
 NARROW = 64  # features up to which all moments are cheaper than looking for those that matter
-WIDEST_NEWTON = 600  # unknowns of a task for which a system is solved at each step
+WIDE = 128  # features from which Newton's method looks for those that matter
 
 _ALGORITHMS: dict[tuple[type[Loss], type[Coupling]], Algorithm] = {
     (Squared, Independent): closed_form,
@@ -178,9 +179,8 @@ def algorithm_for(problem: Problem) -> Algorithm:
         rank = min(d, int(np.diff(problem.data.offsets).max(initial=1)))
         return found if T * d * rank <= 2 * LARGEST_MOMENTS else rows
     if found is newton:
-        turns = problem.coupling.rotation_invariant and problem.data.X.shape[0] < d
-        width = problem.n_outputs * (problem.data.X.shape[0] if turns else d)
-        return found if T * width**2 <= LARGEST_MOMENTS and width <= WIDEST_NEWTON else rows
+        chooses = type(problem.coupling) in (FeatureNorm, ElementNorm) and d > WIDE
+        return newton_on_working_sets if chooses else newton_or_rows(problem)
     if found is block_descent:
         return _by_features(problem)
     if found in (moments, parts):
