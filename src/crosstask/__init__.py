@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.affinity import task_affinity as task_affinity
     from crosstask.auto import CrossTaskClassifier as CrossTaskClassifier
     from crosstask.auto import CrossTaskRegressor as CrossTaskRegressor
+    from crosstask.couplings import Clustered as Clustered
     from crosstask.couplings import Decomposed as Decomposed
     from crosstask.couplings import ElementNorm as ElementNorm
     from crosstask.couplings import FeatureNorm as FeatureNorm
@@ -22,6 +23,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.couplings import Independent as Independent
     from crosstask.couplings import MeanTied as MeanTied
     from crosstask.couplings import Pooled as Pooled
+    from crosstask.couplings import SharedSubspace as SharedSubspace
+    from crosstask.couplings import TaskCovariance as TaskCovariance
     from crosstask.couplings import TaskNorm as TaskNorm
     from crosstask.couplings import TraceNorm as TraceNorm
     from crosstask.couplings import dirty as dirty
@@ -88,6 +91,7 @@ _CATALOGUE = {
     "crosstask.affinity": ("log_evidence", "task_affinity"),
     "crosstask.auto": ("CrossTaskClassifier", "CrossTaskRegressor"),
     "crosstask.couplings": (
+        "Clustered",
         "Decomposed",
         "ElementNorm",
         "FeatureNorm",
@@ -96,6 +100,8 @@ _CATALOGUE = {
         "Independent",
         "MeanTied",
         "Pooled",
+        "SharedSubspace",
+        "TaskCovariance",
         "TaskNorm",
         "TraceNorm",
         "dirty",

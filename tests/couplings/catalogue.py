@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crosstask.couplings import (
+    Clustered,
     Decomposed,
     ElementNorm,
     FeatureNorm,
@@ -10,6 +11,8 @@ from crosstask.couplings import (
     GraphTied,
     MeanTied,
     Pooled,
+    SharedSubspace,
+    TaskCovariance,
     TaskNorm,
     TraceNorm,
     dirty,
@@ -27,6 +30,15 @@ PLAIN = [
     GraphTied(weights=[[0, 1, 1], [1, 0, 2], [1, 2, 0]], ridge=0.2),
     FusedInTime(weight=1.2),
     FusedInTime([2, 0, 1]),
+]
+
+SPECTRAL = [
+    TaskCovariance(),
+    TaskCovariance(ridge=0.4, weight=0.5),
+    SharedSubspace(n_components=1, weight=1.5),
+    SharedSubspace(n_components=2, outside=0.3),
+    Clustered(n_clusters=2, within=0.2),
+    Clustered(n_clusters=2, centre_weight=0.0, weight=0.8),
 ]
 
 SUMS = [

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
-from tests.couplings.catalogue import PLAIN
+from tests.couplings.catalogue import PLAIN, SPECTRAL
 from tests.solvers.oracle import penalty
 from tests.solvers.zoo import related
 
@@ -13,7 +13,7 @@ from crosstask.couplings import FeatureNorm, FusedInTime, GraphTied, Independent
 from crosstask.losses import Squared
 from crosstask.solvers import Problem, alpha_grid, solve
 
-ALL = [Independent(2.0), Pooled(0.5), MeanTied(), MeanTied(0.7, 1.5), FeatureNorm(0.8), *PLAIN]
+ALL = [Independent(2.0), Pooled(0.5), MeanTied(), MeanTied(0.7, 1.5), FeatureNorm(0.8), *PLAIN, *SPECTRAL]
 # The solver is asked for more digits than it can promise; the comparison says whether they are there.
 pytestmark = pytest.mark.filterwarnings("ignore:Solution may be inaccurate")
 COUPLINGS = pytest.mark.parametrize("coupling", ALL, ids=str)
@@ -110,7 +110,12 @@ def test_violation_vanishes_at_the_answer_and_only_there(coupling):
 
 @pytest.mark.parametrize(
     ("coupling", "loss"),
-    [(c, loss) for c in ALL for loss in ("squared", "logistic", "multinomial") if loss == "squared" or c not in PLAIN],
+    [
+        (c, loss)
+        for c in ALL
+        for loss in ("squared", "logistic", "multinomial")
+        if loss == "squared" or c not in PLAIN + SPECTRAL
+    ],
     ids=str,
 )
 def test_alpha_range_spans_from_nothing_to_everything(coupling, loss):

@@ -51,7 +51,7 @@ MAKERS: dict[str, Maker] = {
     **{
         f"{'Classifier' if c else 'Regressor'} {name}": lambda c=c, name=name: _linear(c, coupling=name)
         for c in (False, True)
-        for name in ("independent", "pooled", "mean_tied", "feature_norm", "robust_centre")
+        for name in ("independent", "pooled", "mean_tied", "feature_norm", "robust_centre", "clustered")
     },
     "auto alpha": lambda: ct.MultiTaskRegressor(task_column="site", n_alphas=4),
     "IndependentTasks": lambda: ct.IndependentTasks(Ridge(), task_column="site"),

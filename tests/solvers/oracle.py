@@ -8,6 +8,7 @@ import cvxpy as cp
 import numpy as np
 
 from crosstask.couplings import (
+    Clustered,
     Decomposed,
     ElementNorm,
     FeatureNorm,
@@ -16,13 +17,15 @@ from crosstask.couplings import (
     Independent,
     MeanTied,
     Pooled,
+    SharedSubspace,
+    TaskCovariance,
     TaskNorm,
     TraceNorm,
 )
 from crosstask.losses import Huber, Logistic, Poisson, Quantile, Squared, SquaredHinge
 
 
-def penalty(coupling, W, T, K):
+def penalty(coupling, W, T, K):  # noqa: C901 (a case for each coupling)
     """R(W) as a cvxpy expression and constraints; W is a list of (K, d) expressions."""
     match coupling:
         case Independent():
@@ -42,6 +45,19 @@ def penalty(coupling, W, T, K):
             return sum(cp.norm(w, "fro") for w in W), []
         case TraceNorm():
             return cp.normNuc(cp.vstack(W)), []
+        case TaskCovariance():
+            rows = cp.vstack([cp.reshape(w, (1, w.size), order="C") for w in W])
+            omega = cp.Variable((T, T), PSD=True)
+            value = 0.5 * cp.matrix_frac(rows, omega) + 0.5 * coupling.ridge * cp.sum_squares(rows)
+            return value, [cp.trace(omega) == 1]
+        case SharedSubspace():
+            return box_penalty(cp.vstack(W).T, coupling.outside, coupling.n_components)
+        case Clustered():
+            rows = cp.vstack([cp.reshape(w, (1, w.size), order="C") for w in W])
+            mean = cp.sum(rows, axis=0) / T
+            apart = (np.eye(T) - 1.0 / T) @ rows
+            value, constraints = box_penalty(apart, coupling.within, coupling.n_clusters - 1)
+            return value + 0.5 * coupling.centre_weight * cp.sum_squares(mean), constraints
         case FusedInTime():
             order = range(T) if coupling.order is None else coupling.order
             return sum(cp.sum(cp.abs(W[t] - W[s])) for s, t in itertools.pairwise(order)), []
@@ -55,6 +71,15 @@ def penalty(coupling, W, T, K):
             value = sum(part.weight * piece[0] for part, piece in zip(coupling.parts, pieces, strict=True))
             return value, [*sums, *(c for piece in pieces for c in piece[1])]
     raise TypeError(coupling)
+
+
+def box_penalty(M, low, budget):
+    """min tr M' Theta^-1 M / 2 over low I <= Theta <= I with trace of at most size low + budget (1 - low)."""
+    size = M.shape[0]
+    theta = cp.Variable((size, size), symmetric=True)
+    eye = np.eye(size)
+    inside = [theta - low * eye >> 0, eye - theta >> 0, cp.trace(theta) <= size * low + budget * (1 - low)]
+    return 0.5 * cp.matrix_frac(M, theta), inside
 
 
 def weighted_edges(coupling, T):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from crosstask.couplings._base import Coupling
+from crosstask.couplings._clustered import Clustered
 from crosstask.couplings._decomposed import Decomposed
 from crosstask.couplings._element_norm import ElementNorm
 from crosstask.couplings._feature_norm import FeatureNorm
@@ -14,11 +15,14 @@ from crosstask.couplings._independent import Independent
 from crosstask.couplings._mean_tied import MeanTied
 from crosstask.couplings._pooled import Pooled
 from crosstask.couplings._ready_made import dirty, low_rank_sparse, outlier_robust, robust_centre, robust_features
+from crosstask.couplings._shared_subspace import SharedSubspace
 from crosstask.couplings._stacked import Stacked
+from crosstask.couplings._task_covariance import TaskCovariance
 from crosstask.couplings._task_norm import TaskNorm
 from crosstask.couplings._trace_norm import TraceNorm
 
 __all__ = [
+    "Clustered",
     "Coupling",
     "Decomposed",
     "ElementNorm",
@@ -28,7 +32,9 @@ __all__ = [
     "Independent",
     "MeanTied",
     "Pooled",
+    "SharedSubspace",
     "Stacked",
+    "TaskCovariance",
     "TaskNorm",
     "TraceNorm",
     "as_coupling",
@@ -47,6 +53,9 @@ _BY_NAME: dict[str, Callable[[], Coupling]] = {
     "task_norm": TaskNorm,
     "element_norm": ElementNorm,
     "trace_norm": TraceNorm,
+    "task_covariance": TaskCovariance,
+    "clustered": Clustered,
+    "shared_subspace": SharedSubspace,
     "fused_in_time": FusedInTime,
     "dirty": dirty,
     "low_rank_sparse": low_rank_sparse,

@@ -100,7 +100,7 @@ class Coupling(BaseEstimator):
         """Return this coupling with task ids replaced by their positions in ``tasks``; itself where it names none."""
         return self
 
-    def attributes(self, V: Array) -> dict[str, Array]:
+    def attributes(self, V: Array) -> dict[str, Any]:
         """Return what the coupling has learnt beside the slopes V, under the names of an estimator's attributes."""
         return {}
 

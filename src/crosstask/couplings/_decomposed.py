@@ -160,11 +160,11 @@ class Decomposed(Coupling):
         centres = [c for part, own in zip(self.parts, blocks, strict=True) if (c := part.centre(own)) is not None]
         return sum(centres[1:], centres[0]) if centres else None
 
-    def attributes_of(self, blocks: Array) -> dict[str, Array]:
+    def attributes_of(self, blocks: Array) -> dict[str, Any]:
         """Return what the parts have learnt, and which tasks have a part of their own under a ``TaskNorm``."""
         from crosstask.couplings._task_norm import TaskNorm
 
-        learnt: dict[str, Array] = {}
+        learnt: dict[str, Any] = {}
         for part, own in zip(self.parts, blocks, strict=True):
             learnt |= part.attributes(own)
             if isinstance(part, TaskNorm):

@@ -55,8 +55,9 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
     ----------
     coupling : str or Coupling, default="mean_tied"
         R: "mean_tied", "independent", "pooled", "feature_norm", "task_norm", "element_norm", "trace_norm",
-        "fused_in_time", "dirty", "low_rank_sparse", "outlier_robust", "robust_features", "robust_centre", or an
-        object of :mod:`crosstask.couplings`, which also has those that need arguments.
+        "task_covariance", "clustered", "shared_subspace", "fused_in_time", "dirty", "low_rank_sparse",
+        "outlier_robust", "robust_features", "robust_centre", or an object of :mod:`crosstask.couplings`, which also
+        has those that need arguments.
         The words stand for the defaults of their classes, but "mean_tied" for
         ``MeanTied(centre_weight=1.0)``: it shrinks the shared centre as much as one task's own part, which
         keeps its head when rows are few (see Notes).
@@ -134,6 +135,12 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
         With a sum of couplings: its parts, by the name of their class in small letters ("trace_norm").
     outlier_tasks_ : ndarray of bool of shape (n_tasks,)
         With a sum that has a ``TaskNorm``: the tasks that have a part of their own there.
+    task_covariance_ : ndarray of shape (n_tasks, n_tasks)
+        With ``TaskCovariance``: the learnt covariance, of trace 1, of the slopes as they were penalised.
+    clusters_ : ndarray of int of shape (n_tasks,)
+        With ``Clustered``: the cluster of each task.
+    subspace_ : ndarray of shape (n_components, n_features)
+        With ``SharedSubspace``: an orthonormal basis, in columns that are standardised if asked for.
 
     Raises
     ------
