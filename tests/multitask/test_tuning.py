@@ -9,6 +9,7 @@ from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import KFold
 
+from crosstask.couplings import MeanTied
 from crosstask.losses import Logistic, Multinomial, Squared
 from crosstask.model_selection import TaskKFold, TaskTimeSeriesSplit
 from crosstask.multitask import MultiTaskClassifier, MultiTaskRegressor
@@ -149,3 +150,31 @@ def test_row_losses_add_up_to_the_loss(loss, k):
         """A loss of somebody else's: only value() is known of it."""
 
     assert_allclose(row_losses(Guest(), y, z), by_row)
+
+
+@pytest.mark.parametrize("coupling", ["independent", "pooled", "mean_tied"])
+@pytest.mark.parametrize("task_weight", ["rows", "equal"])
+def test_leave_one_out_chooses_by_every_row(regression_rows, coupling, task_weight):
+    X, y, task = regression_rows
+    lone = np.where(np.arange(len(y)) == 3, "lone", task)
+    model = MultiTaskRegressor(coupling, cv="loo", n_alphas=6, task_weight=task_weight).fit(X, y, task=lone)
+    path = model.path_
+    assert path["n_folds"] == len(y)
+    assert np.isnan(path["task_cv_loss"][:, list(model.tasks_).index("lone")]).all()
+    folds = [(np.delete(np.arange(len(y)), i), [i]) for i in range(len(y)) if i != 3]
+    slow = clone(model).set_params(cv=folds).fit(X, y, task=lone)
+    assert_allclose(path["cv_loss"], slow.path_["cv_loss"], rtol=0.06)  # there n is one less
+    pooled = MultiTaskRegressor(coupling, cv="loo", n_alphas=3, unseen_task="pooled").fit(X, y, task=task)
+    assert np.isfinite(pooled.predict(X[:1], task=["new"])).all()
+
+
+def test_leave_one_out_says_where_it_is_not(regression_rows, binary_rows):
+    X, y, task = regression_rows
+    with pytest.raises(ValueError, match=r"cv='loo' is the closed form .* FeatureNorm\(\): use cv=5, or .*LeaveOneOut"):
+        MultiTaskRegressor("feature_norm", cv="loo").fit(X, y, task=task)
+    with pytest.raises(ValueError, match=r"this is Logistic\(\) with"):
+        MultiTaskClassifier(cv="loo").fit(binary_rows[0], binary_rows[1], task=task)
+    with pytest.raises(ValueError, match="cv='gcv' is not known: use 'loo'"):
+        MultiTaskRegressor(cv="gcv").fit(X, y, task=task)
+    with pytest.raises(ValueError, match="predicts no row from the others"):
+        MultiTaskRegressor(MeanTied(), cv="loo", n_alphas=2).fit(X[:4], y[:4], task=[0, 0, 1, 1])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crosstask.couplings import Coupling, Independent
 from crosstask.multitask._support import Folds
-from crosstask.multitask._tuning import Curve, Objective, held_out_curve
+from crosstask.multitask._tuning import Curve, Objective, held_out_curve, leave_one_out_curve
 from crosstask.solvers import Solution, alpha_grid, solve, solve_path
 from crosstask.tasks import TaskData
 
@@ -54,7 +54,7 @@ class Choice:
 
 def choose(
     data: TaskData,
-    folds: Folds,
+    folds: Folds | None,
     objective: Objective,
     coupling: Coupling,
     alpha: Any,
@@ -63,17 +63,23 @@ def choose(
     n_jobs: int | None,
     verbose: Any,
 ) -> Choice:
-    """Return the given alpha, or the one of the grid with the smallest mean loss on held-out rows."""
+    """Return the given alpha, or the one of the grid with the smallest mean loss on held-out rows.
+
+    ``folds=None`` holds out each row alone, in closed form.
+    """
     if not isinstance(alpha, str):
         return Choice(coupling, float(alpha), {})
     alphas = alpha_grid(objective.problem(data, coupling), n_alphas)
-    curve = held_out_curve(data, folds, objective, coupling, alphas, n_jobs=n_jobs, verbose=verbose)
+    if folds is None:
+        curve = leave_one_out_curve(data, objective, coupling, alphas)
+    else:
+        curve = held_out_curve(data, folds, objective, coupling, alphas, n_jobs=n_jobs, verbose=verbose)
     path = {
         "alpha": alphas,
         "cv_loss": curve.mean,
         "cv_se": curve.standard_error,
         "task_cv_loss": curve.task_mean,
-        "n_folds": len(folds),
+        "n_folds": data.n_pairs if folds is None else len(folds),
     }
     if isinstance(coupling, Independent) and data.n_tasks > 1:
         return Choice(coupling, alphas[_own_positions(curve)], path)

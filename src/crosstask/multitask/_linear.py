@@ -14,7 +14,7 @@ from crosstask.multitask._choice import choose
 from crosstask.multitask._support import Folds, check_option
 from crosstask.multitask._tuning import Objective, as_one_task, read_folds
 from crosstask.multitask._wrapper import UNSEEN
-from crosstask.solvers import Solution
+from crosstask.solvers import Solution, has_leave_one_out
 from crosstask.tasks import TaskData, TaskMixin, TaskRows, column_names, numeric_matrix
 from crosstask.tasks._data import column_scale
 from crosstask.tasks._frames import as_table
@@ -29,8 +29,18 @@ class _Plan:
     """What one fit needs besides the rows."""
 
     objective: Objective
-    folds: Folds
+    folds: Folds | None  # None: each row alone
     scale: Array
+
+
+def check_leave_one_out(cv: str, loss: Loss, coupling: Coupling) -> None:
+    """Refuse any other word than "loo", and a problem whose held-out predictions have no closed form."""
+    check_option("cv", cv, ("loo",))
+    if not has_leave_one_out(loss, coupling):
+        raise ValueError(
+            "cv='loo' is the closed form for the squared loss with Independent, Pooled or MeanTied, and this is "
+            f"{loss} with {coupling}: use cv=5, or scikit-learn's LeaveOneOut()."
+        )
 
 
 class LinearTasks(TaskMixin):
@@ -86,8 +96,11 @@ class LinearTasks(TaskMixin):
         weighting: Any = self.task_weight
         coupling = coupling.for_tasks(data.tasks)
         objective = Objective(loss, self.fit_intercept, weighting, self.max_iter)
-        folds: Folds = []
-        if self.alpha == "auto":
+        folds: Folds | None = []
+        if self.alpha == "auto" and isinstance(self.cv, str):
+            check_leave_one_out(self.cv, loss, coupling)
+            folds = None
+        elif self.alpha == "auto":
             table = as_table(X)
             strata = loss.classifies
             folds = read_folds(self.cv, table, rows, sample_weight, self.random_state, strata=strata)

@@ -64,9 +64,10 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
     unseen_task : {"error", "mean", "pooled"}, default="error"
         For rows of tasks that fit has not seen: refuse; use the average of the tasks' coefficients; or those of one
         model that is fitted to all rows as if they were one task.
-    cv : int, splitter or list of (train rows, test rows), optional
+    cv : int, "loo", splitter or list of (train rows, test rows), optional
         Folds for ``alpha="auto"``. None means :class:`crosstask.model_selection.TaskKFold` with 5 folds, dealt out
-        two to five times where X has 100 rows or less.
+        two to five times where X has 100 rows or less. "loo" holds out each observed value alone, by a closed form that
+        costs little more than one fit: the squared loss with "independent", "pooled" or "mean_tied" only.
     n_alphas : int, default=30
         Length of the grid.
     tol : float, default=1e-6

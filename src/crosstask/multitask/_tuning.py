@@ -14,7 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from crosstask.couplings import Coupling
 from crosstask.losses import Loss
 from crosstask.multitask._support import Folds, IntVector, caller_rows, explicit_folds, local_folds
-from crosstask.solvers import Problem, path_decisions
+from crosstask.solvers import Problem, leave_one_out, path_decisions
 from crosstask.tasks import TaskData, TaskRows, take_rows
 
 Array = NDArray[np.float64]
@@ -120,14 +120,31 @@ def _one_fold(
     known = np.diff(train.offsets) > 0  # a task that the fold leaves no row has no model to judge
     test = data.take(held[known[data.codes[held]]])
     z = path_decisions(objective.problem(train, coupling), alphas, test, max_iter=objective.max_iter)
+    return _curve(data, test, z, objective, alphas)
+
+
+def leave_one_out_curve(data: TaskData, objective: Objective, coupling: Coupling, alphas: Array) -> Curve:
+    """Add up the losses of rows each of which is predicted by all others; the only row of a task is left out."""
+    z = leave_one_out(objective.problem(data, coupling), alphas)
+    held = np.flatnonzero(np.isfinite(z).all(axis=0))
+    if not len(held):
+        raise ValueError(
+            f"cv='loo' with {coupling} predicts no row from the others: every task has one row, or the unpenalised "
+            "centre fits all rows. Use cv=5, or MeanTied(centre_weight=1.0)."
+        )
+    return _curve(data, data.take(held), z[:, held, None], objective, alphas)
+
+
+def _curve(data: TaskData, test: TaskData, z: Array, objective: Objective, alphas: Array) -> Curve:
+    """Sums over held-out rows, whose predictors are z of shape (A, n, K)."""
     loss = row_losses(objective.loss, test.y, z.transpose(1, 0, 2))  # (n, A)
-    n_tasks, n_alphas = data.n_tasks, len(alphas)
+    n_tasks = data.n_tasks
     share = np.ones(n_tasks)
     if objective.task_weight == "equal":
         share = data.totals.sum() / (n_tasks * data.totals)
     c = share[test.codes]
     weight = test.sample_weight * c
-    sums = np.zeros((n_tasks, n_alphas))
+    sums = np.zeros((n_tasks, len(alphas)))
     np.add.at(sums, test.codes, weight[:, None] * loss)
     spread = (weight * c)[:, None]
     moments = np.stack([np.sum(spread * loss**power, axis=0) for power in range(3)])

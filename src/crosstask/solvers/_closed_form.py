@@ -66,15 +66,28 @@ def _certified(problem: Problem, alphas: Array, slopes: Array, b: Array) -> Iter
 
 
 def _independent(problem: Problem, alphas: Array) -> Array:
-    U, values, h = task_spectra(problem)
+    spectra = task_spectra(problem)
     ridge = alphas[:, None, None] * problem.coupling.weight
-    return _in_features(U, _over(h, values + ridge))
+    return own_slopes(spectra, 1.0 / (spectra.values + ridge))
+
+
+def own_slopes(spectra: Spectra, inverse: Array) -> Array:
+    """w_t = U h / (l + a), shape (A, T, d)."""
+    return _in_features(spectra.U, spectra.h * inverse)
 
 
 def _pooled(problem: Problem, alphas: Array) -> Array:
     if problem.data.X.shape[0] < problem.data.n_features:
         turned, Q = problem.rotated()
         return _pooled(turned, alphas) @ Q.T
+    values, U, g = pooled_spectrum(problem)
+    ridge = alphas[:, None] * problem.coupling.weight
+    shared = (U.T @ g / (values + ridge)) @ U.T
+    return np.repeat(shared[:, None], problem.data.n_tasks, axis=1)
+
+
+def pooled_spectrum(problem: Problem) -> tuple[Array, Array, Array]:
+    """Return eigenvalues and eigenvectors of the sum of the tasks' moments, and the sum of their moments with y."""
     d = problem.data.n_features
     gram, g = np.zeros((d, d)), np.zeros(d)
     for B, target, _ in _rooted(problem):
@@ -82,30 +95,49 @@ def _pooled(problem: Problem, alphas: Array) -> Array:
         gram += flat.T @ flat
         g += target.reshape(-1) @ flat
     values, U = np.linalg.eigh(gram)
-    ridge = alphas[:, None] * problem.coupling.weight
-    shared = (U.T @ g / (np.maximum(values, 0.0) + ridge)) @ U.T
-    return np.repeat(shared[:, None], problem.data.n_tasks, axis=1)
+    return np.maximum(values, 0.0), U, g
 
 
-def _mean_tied(problem: Problem, alphas: Array) -> Array:
-    """w_t = w_0 + U (h - l U'w_0) / (l + a), with [sum_t U l / (l + a) U' + c] w_0 = sum_t U h / (l + a)."""
-    if problem.data.X.shape[0] < problem.data.n_features:
-        turned, Q = problem.rotated()
-        return _mean_tied(turned, alphas) @ Q.T
+class Tie(NamedTuple):
+    """MeanTied after the tasks are eliminated: schur_a (span' w_0) = span' sum_t U h / (l + a)."""
+
+    spectra: Spectra
+    inverse: Array  # (A, T, r): 1 / (l + a)
+    span: Array  # (d, s): orthonormal, what the rows of all tasks span
+    schur: Array  # (A, s, s)
+
+
+def tie(problem: Problem, alphas: Array) -> Tie:
+    """Return sum_t U l / (l + a) U' + c of each alpha in the span of the rows, and what it is made of."""
     coupling = cast("MeanTied", problem.coupling)
-    U, values, h = task_spectra(problem)
-    d = U.shape[1]
-    basis = U.transpose(1, 0, 2).reshape(d, -1)
-    inverse = _over(np.ones_like(h), values + alphas[:, None, None] * coupling.weight)
-    right = (h * inverse).reshape(len(alphas), -1) @ basis.T
+    spectra = task_spectra(problem)
+    basis, values = _side_by_side(spectra.U), spectra.values
+    inverse = 1.0 / (values + alphas[:, None, None] * coupling.weight)
     span = _range_of((basis * values.reshape(-1)) @ basis.T)
     inside = span.T @ basis
     kept = (values * inverse).reshape(len(alphas), 1, -1)
     schur = np.stack([(inside * row) @ inside.T for row in kept])
-    schur += coupling.centre_weight * np.eye(span.shape[1])
-    w0 = np.linalg.solve(schur, (right @ span)[..., None])[..., 0] @ span.T
+    return Tie(spectra, inverse, span, schur + coupling.centre_weight * np.eye(span.shape[1]))
+
+
+def _mean_tied(problem: Problem, alphas: Array) -> Array:
+    if problem.data.X.shape[0] < problem.data.n_features:
+        turned, Q = problem.rotated()
+        return _mean_tied(turned, alphas) @ Q.T
+    return tied_slopes(tie(problem, alphas))
+
+
+def tied_slopes(tie: Tie) -> Array:
+    """w_t = w_0 + U (h - l U'w_0) / (l + a), with schur w_0 = sum_t U h / (l + a); shape (A, T, d)."""
+    U, values, h = tie.spectra
+    right = (h * tie.inverse).reshape(len(tie.inverse), -1) @ _side_by_side(U).T
+    w0 = np.linalg.solve(tie.schur, (right @ tie.span)[..., None])[..., 0] @ tie.span.T
     own = h - values * (w0 @ U).transpose(1, 0, 2)
-    return w0[:, None] + _in_features(U, own * inverse)
+    return w0[:, None] + _in_features(U, own * tie.inverse)
+
+
+def _side_by_side(U: Array) -> Array:
+    return U.transpose(1, 0, 2).reshape(U.shape[1], -1)
 
 
 _SLOPES: dict[type[Coupling], Callable[[Problem, Array], Array]] = {
@@ -167,7 +199,3 @@ def _range_of(G: Array) -> Array:
 def _in_features(U: Array, parts: Array) -> Array:
     """U_t parts_at for every alpha and task: (A, T, r) to (A, T, d)."""
     return (U @ parts.transpose(1, 2, 0)).transpose(2, 0, 1)
-
-
-def _over(numerator: Array, denominator: Array) -> Array:
-    return np.divide(numerator, denominator, out=np.zeros(denominator.shape), where=denominator > 0)
