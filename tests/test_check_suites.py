@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from crosstask.affinity import GroupedTasks
 from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor
 from crosstask.guard import TransferGuard
 from crosstask.multitask import (
@@ -69,6 +70,8 @@ MULTI_TASK = [
     MultiTaskSVR(sharing=0.5, tol=1e-8),
     MultiTaskSVC("linear", sharing=0.5, tol=1e-8),
     MultiTaskClassifier(loss="squared_hinge", alpha=0.1),
+    GroupedTasks(MultiTaskRegressor("pooled", alpha=0.1), n_groups=2),
+    GroupedTasks(MultiTaskClassifier("pooled", alpha=0.1), n_groups=2),
     TransferGuard([("own", IndependentTasks(Ridge())), ("shared", PooledTasks(Ridge()))]),
     TransferGuard([("own", IndependentTasks(LOGISTIC)), ("shared", PooledTasks(LOGISTIC))]),
     CrossTaskRegressor([("ridge", Ridge())]),

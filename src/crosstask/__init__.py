@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal to the catalogue
     from crosstask.advisor import advise as advise
+    from crosstask.affinity import GroupedTasks as GroupedTasks
     from crosstask.affinity import log_evidence as log_evidence
     from crosstask.affinity import task_affinity as task_affinity
     from crosstask.auto import CrossTaskClassifier as CrossTaskClassifier
@@ -88,7 +89,7 @@ __version__ = "0.1.0"
 
 _CATALOGUE = {
     "crosstask.advisor": ("advise",),
-    "crosstask.affinity": ("log_evidence", "task_affinity"),
+    "crosstask.affinity": ("GroupedTasks", "log_evidence", "task_affinity"),
     "crosstask.auto": ("CrossTaskClassifier", "CrossTaskRegressor"),
     "crosstask.couplings": (
         "Clustered",

@@ -67,6 +67,7 @@ MAKERS: dict[str, Maker] = {
         for start in ("linear", "none")
     },
     "EasyAdapt": lambda: ct.EasyAdapt(LogisticRegression(), task_column="site"),
+    "GroupedTasks": lambda: ct.GroupedTasks(ct.MultiTaskRegressor("pooled", alpha=0.1), task_column="site"),
     "TransferGuard": lambda: ct.TransferGuard(
         [("own", _linear(False, coupling="independent").set_params(task_column=None)), ("pooled", Ridge())],
         task_column="site",

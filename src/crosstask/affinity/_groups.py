@@ -74,29 +74,44 @@ def _said(worth: float) -> str:
     return f"{abs(worth):.1f} % {'below' if worth >= 0 else 'above'}"
 
 
-def find_groups(moments: Moments, folds: list[Fold], tasks: NDArray[Any]) -> TaskGroups:
-    """Choose the number of groups on held-out rows, and the groups on all rows.
+def find_groups(
+    moments: Moments, folds: list[Fold], tasks: NDArray[Any], *, n_groups: int | None = None, exact_up_to: int = EXACT
+) -> TaskGroups:
+    """Choose the number of groups on held-out rows unless it is given, and the groups on all rows.
 
     In each fold the partitions into 1 .. T groups are found on the training rows only, so that the held-out rows see
     nothing of the search.
     """
     T = moments.n_tasks
-    exact = T <= EXACT
-    losses = np.zeros(T)
-    for fold in folds:
-        ridge = fold.train.common_ridge()
-        for k, labels in enumerate(_nested(fold.train, ridge, exact)):
-            members = labels[None, :] == np.unique(labels)[:, None]
-            coef = pooled_slopes(fold.train, members, ridge)
-            own = coef[members.argmax(axis=0)]
-            losses[k] += float((fold.losses(own, np.arange(T)) / moments.noise).sum())
-    n_groups = int(losses.argmin()) + 1
+    exact = exact_up_to >= T
+    losses = sum((_held_out_losses(fold, moments.noise, exact) for fold in folds), np.zeros(T))
+    k = int(losses.argmin()) + 1 if n_groups is None else min(max(n_groups, 1), T)
     ridge = moments.common_ridge()
-    labels = _nested(moments, ridge, exact)[n_groups - 1]
-    if not exact and 1 < n_groups < T:
+    labels = _nested(moments, ridge, exact)[k - 1]
+    if not exact and 1 < k < T:
         labels = _improved(moments, labels, ridge)
     held_out = 1.0 - losses / max(float(losses[-1]), 1e-300)
     return TaskGroups(tasks, _by_size(labels), len(np.unique(labels)), held_out, exact)
+
+
+def _held_out_losses(fold: Fold, noise: Array, exact: bool) -> Array:
+    """Sum of the held-out losses for 1 .. T groups; partitions have most of their groups in common."""
+    T = fold.train.n_tasks
+    ridge = fold.train.common_ridge()
+    place: dict[bytes, int] = {}
+    members: list[Members] = []
+    partitions: list[list[int]] = []
+    for labels in _nested(fold.train, ridge, exact):
+        parts = labels[None, :] == np.unique(labels)[:, None]
+        for part in parts:
+            if place.setdefault(part.tobytes(), len(members)) == len(members):
+                members.append(part)
+        partitions.append([place[part.tobytes()] for part in parts])
+    sets = np.array(members)
+    coef = pooled_slopes(fold.train, sets, ridge)
+    which, task = np.nonzero(sets)
+    loss = np.bincount(which, fold.losses(coef[which], task) / noise[task], len(sets))
+    return np.array([loss[parts].sum() for parts in partitions]).reshape(T)
 
 
 def _nested(moments: Moments, ridge: float, exact: bool) -> list[IntVector]:

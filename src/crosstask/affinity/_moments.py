@@ -121,6 +121,11 @@ def standardised(data: TaskData) -> tuple[TaskData, NDArray[np.intp]]:
     return scaled, np.flatnonzero(varies)
 
 
+def varies_inside_tasks(data: TaskData) -> bool:
+    """Tell whether any column says something of slopes."""
+    return data.n_features > 0 and len(standardised(data)[1]) > 0
+
+
 @dataclass(frozen=True)
 class Working:
     """Rows whose squared error stands for the loss: y itself, or the logistic loss to second order.

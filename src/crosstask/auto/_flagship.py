@@ -22,9 +22,9 @@ from crosstask.auto._reader import TableReader
 from crosstask.auto._roles import Roles, find_roles
 from crosstask.auto._summary import summarise
 from crosstask.guard import TransferGuard
-from crosstask.guard._candidates import strange_task
 from crosstask.multitask._support import caller_rows, explicit_folds, local_folds
 from crosstask.tasks import TaskMixin, TaskRows
+from crosstask.tasks._ids import strange_task
 
 FloatMatrix = NDArray[np.float64]
 

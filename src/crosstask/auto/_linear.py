@@ -11,9 +11,9 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from crosstask.auto._encoder import NumericEncoder
-from crosstask.guard._candidates import strange_task
 from crosstask.guard._held_out import ask
 from crosstask.tasks import TaskRows
+from crosstask.tasks._ids import strange_task
 
 Array = NDArray[np.float64]
 _Fixed = tuple[list[Any], NDArray[np.intp]]

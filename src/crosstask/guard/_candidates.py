@@ -6,7 +6,6 @@ import inspect
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
@@ -161,10 +160,3 @@ def takes_weights(estimator: Any) -> bool:
     if inner is not None and hasattr(inner, "fit"):
         return takes_weights(inner) if knows_tasks(inner) else weight_keyword(inner) is not None
     return has_fit_parameter(estimator, "sample_weight")
-
-
-def strange_task(tasks: NDArray[Any]) -> Any:
-    """Return an id that none of the tasks has."""
-    if tasks.dtype.kind == "U":
-        return "unseen " + max(tasks.tolist(), key=len)
-    return int(tasks.max()) + 1

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
 from crosstask.guard._assess import calibration, cross_fitted, evidence_of, only_level, paired, relevelled
-from crosstask.guard._candidates import Candidates, shares_nothing, strange_task, takes_weights
+from crosstask.guard._candidates import Candidates, shares_nothing, takes_weights
 from crosstask.guard._evidence import Evidence
 from crosstask.guard._folds import FoldMaker, pairs_of
 from crosstask.guard._held_out import HeldOut, Plan, ask, fit_all, must_have_probabilities
@@ -18,6 +18,7 @@ from crosstask.guard._losses import LogitMixture, scores_to_probabilities
 from crosstask.guard._rules import guard_weights, sharing_stack
 from crosstask.guard._sentences import ALONE, code_of
 from crosstask.tasks import TaskRows
+from crosstask.tasks._ids import strange_task
 
 Array = NDArray[np.float64]
 IntVector = NDArray[np.intp]

@@ -11,13 +11,14 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import ClassifierTags, RegressorTags, Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 
-from crosstask.guard._candidates import check_candidates, input_tags_of, is_named_list, kind_of, strange_task, with_own
+from crosstask.guard._candidates import check_candidates, input_tags_of, is_named_list, kind_of, with_own
 from crosstask.guard._fit import fit_guard
 from crosstask.guard._folds import table_length
 from crosstask.guard._held_out import ask
 from crosstask.guard._losses import check_scoring, scores_to_probabilities
 from crosstask.guard._shown import GuardResults
 from crosstask.tasks import TaskMixin, TaskRows, take_rows
+from crosstask.tasks._ids import strange_task
 
 MODES = ("balanced", "cautious", "bold")
 

@@ -207,3 +207,10 @@ class TaskIndex:
 
 def _described(task_id: Any) -> str:
     return "text" if isinstance(task_id, str) else "a number"
+
+
+def strange_task(tasks: NDArray[Any]) -> Any:
+    """Return an id that none of the tasks has."""
+    if tasks.dtype.kind == "U":
+        return "unseen " + max(tasks.tolist(), key=len)
+    return int(tasks.max()) + 1
