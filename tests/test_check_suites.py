@@ -21,6 +21,7 @@ from crosstask.multitask import (
     MultiTaskSVC,
     MultiTaskSVR,
     PooledTasks,
+    TransferToEach,
 )
 from crosstask.neural import (
     FineTunedNetClassifier,
@@ -53,6 +54,8 @@ MULTI_TASK = [
     IndependentTasks(LogisticRegression()),
     PooledTasks(Ridge()),
     PooledTasks(LogisticRegression()),
+    TransferToEach(PriorRegressor(alpha=0.1, strength=0.5), Ridge()),
+    TransferToEach(PriorClassifier(alpha=0.1, strength=0.5), LOGISTIC),
     EasyAdapt(Ridge()),
     EasyAdapt(LogisticRegression()),
     MultiTaskRegressor(),

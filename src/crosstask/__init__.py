@@ -51,6 +51,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.multitask import MultiTaskSVC as MultiTaskSVC
     from crosstask.multitask import MultiTaskSVR as MultiTaskSVR
     from crosstask.multitask import PooledTasks as PooledTasks
+    from crosstask.multitask import TransferToEach as TransferToEach
     from crosstask.multitask import graph_task_kernel as graph_task_kernel
     from crosstask.neural import Distilled as Distilled
     from crosstask.neural import FineTunedNetClassifier as FineTunedNetClassifier
@@ -130,6 +131,7 @@ _CATALOGUE = {
         "MultiTaskSVC",
         "MultiTaskSVR",
         "PooledTasks",
+        "TransferToEach",
         "graph_task_kernel",
     ),
     "crosstask.neural": (

@@ -66,6 +66,7 @@ MAKERS: dict[str, Maker] = {
         for c in (False, True)
         for start in ("linear", "none")
     },
+    "TransferToEach": lambda: ct.TransferToEach(ct.PriorRegressor(), Ridge(), task_column="site"),
     "EasyAdapt": lambda: ct.EasyAdapt(LogisticRegression(), task_column="site"),
     "GroupedTasks": lambda: ct.GroupedTasks(ct.MultiTaskRegressor("pooled", alpha=0.1), task_column="site"),
     "TransferGuard": lambda: ct.TransferGuard(
@@ -175,6 +176,7 @@ def test_every_public_estimator_is_tried_here() -> None:
     tried = {
         *("MultiTaskBoostingClassifier", "MultiTaskBoostingRegressor", "MultiTaskSVC", "MultiTaskSVR"),
         *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt"),
+        "TransferToEach",
         *("TransferGuard", "PriorRegressor", "PriorClassifier", "FineTunedRegressor", "FineTunedClassifier"),
         *("CrossTaskRegressor", "CrossTaskClassifier"),
         *(

@@ -5,6 +5,7 @@ from crosstask.multitask._easy_adapt import EasyAdapt
 from crosstask.multitask._independent import IndependentTasks
 from crosstask.multitask._pooled import PooledTasks
 from crosstask.multitask._regressor import MultiTaskRegressor
+from crosstask.multitask._transfer_to_each import TransferToEach
 from crosstask.multitask.boosting import MultiTaskBoostingClassifier, MultiTaskBoostingRegressor
 from crosstask.multitask.svm import MultiTaskSVC, MultiTaskSVR, graph_task_kernel
 
@@ -18,5 +19,6 @@ __all__ = [
     "MultiTaskSVC",
     "MultiTaskSVR",
     "PooledTasks",
+    "TransferToEach",
     "graph_task_kernel",
 ]
