@@ -47,6 +47,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.multitask import MultiTaskBoostingClassifier as MultiTaskBoostingClassifier
     from crosstask.multitask import MultiTaskBoostingRegressor as MultiTaskBoostingRegressor
     from crosstask.multitask import MultiTaskClassifier as MultiTaskClassifier
+    from crosstask.multitask import MultiTaskGPRegressor as MultiTaskGPRegressor
     from crosstask.multitask import MultiTaskRegressor as MultiTaskRegressor
     from crosstask.multitask import MultiTaskSVC as MultiTaskSVC
     from crosstask.multitask import MultiTaskSVR as MultiTaskSVR
@@ -127,6 +128,7 @@ _CATALOGUE = {
         "MultiTaskBoostingClassifier",
         "MultiTaskBoostingRegressor",
         "MultiTaskClassifier",
+        "MultiTaskGPRegressor",
         "MultiTaskRegressor",
         "MultiTaskSVC",
         "MultiTaskSVR",

@@ -112,6 +112,15 @@ def test_support_vector_machines_say_that_they_keep_rows(classification: bool, k
     assert describe(path)["keeps_training_rows"] == ([] if kernel == "linear" else ["KernelMachine"])
 
 
+def test_a_gaussian_process_says_that_it_keeps_rows(tmp_path: Path) -> None:
+    X, y = _table(classification=False)
+    model = ct.MultiTaskGPRegressor(rank=1, n_restarts=0, task_column="site").fit(X, y)
+    with pytest.warns(UserWarning, match="holds rows of the training data"):
+        path = save(model, tmp_path / "model.skops")
+    np.testing.assert_array_equal(load(path).predict(X, return_std=True), model.predict(X, return_std=True))
+    assert describe(path)["keeps_training_rows"] == ["Posterior"]
+
+
 @pytest.mark.parametrize("classification", [False, True])
 def test_three_classes_and_transfer_survive(classification: bool, tmp_path: Path) -> None:
     kinds: Any = (
@@ -174,7 +183,13 @@ def test_serving_needs_no_numba_matplotlib_or_jinja2(tmp_path: Path) -> None:
 
 def test_every_public_estimator_is_tried_here() -> None:
     tried = {
-        *("MultiTaskBoostingClassifier", "MultiTaskBoostingRegressor", "MultiTaskSVC", "MultiTaskSVR"),
+        *(
+            "MultiTaskBoostingClassifier",
+            "MultiTaskBoostingRegressor",
+            "MultiTaskSVC",
+            "MultiTaskSVR",
+            "MultiTaskGPRegressor",
+        ),
         *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt"),
         "TransferToEach",
         *("TransferGuard", "PriorRegressor", "PriorClassifier", "FineTunedRegressor", "FineTunedClassifier"),

@@ -7,6 +7,7 @@ from crosstask.multitask._pooled import PooledTasks
 from crosstask.multitask._regressor import MultiTaskRegressor
 from crosstask.multitask._transfer_to_each import TransferToEach
 from crosstask.multitask.boosting import MultiTaskBoostingClassifier, MultiTaskBoostingRegressor
+from crosstask.multitask.gaussian import MultiTaskGPRegressor
 from crosstask.multitask.svm import MultiTaskSVC, MultiTaskSVR, graph_task_kernel
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "MultiTaskBoostingClassifier",
     "MultiTaskBoostingRegressor",
     "MultiTaskClassifier",
+    "MultiTaskGPRegressor",
     "MultiTaskRegressor",
     "MultiTaskSVC",
     "MultiTaskSVR",

@@ -1,0 +1,5 @@
+"""Gaussian processes of many tasks."""
+
+from crosstask.multitask.gaussian._regressor import MultiTaskGPRegressor
+
+__all__ = ["MultiTaskGPRegressor"]
