@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.advisor import advise as advise
     from crosstask.affinity import GroupedTasks as GroupedTasks
     from crosstask.affinity import log_evidence as log_evidence
+    from crosstask.affinity import shift_report as shift_report
     from crosstask.affinity import task_affinity as task_affinity
     from crosstask.auto import CrossTaskClassifier as CrossTaskClassifier
     from crosstask.auto import CrossTaskRegressor as CrossTaskRegressor
@@ -78,6 +79,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.transfer import ImportanceWeighted as ImportanceWeighted
     from crosstask.transfer import KnownCoefficients as KnownCoefficients
     from crosstask.transfer import LabelledRows as LabelledRows
+    from crosstask.transfer import LabelShiftClassifier as LabelShiftClassifier
     from crosstask.transfer import PriorClassifier as PriorClassifier
     from crosstask.transfer import PriorRegressor as PriorRegressor
     from crosstask.transfer import SubspaceAlignment as SubspaceAlignment
@@ -91,7 +93,7 @@ __version__ = "0.1.0"
 
 _CATALOGUE = {
     "crosstask.advisor": ("advise",),
-    "crosstask.affinity": ("GroupedTasks", "log_evidence", "task_affinity"),
+    "crosstask.affinity": ("GroupedTasks", "log_evidence", "shift_report", "task_affinity"),
     "crosstask.auto": ("CrossTaskClassifier", "CrossTaskRegressor"),
     "crosstask.couplings": (
         "Clustered",
@@ -157,6 +159,7 @@ _CATALOGUE = {
         "KLIEP",
         "KMM",
         "KnownCoefficients",
+        "LabelShiftClassifier",
         "LabelledRows",
         "PriorClassifier",
         "PriorRegressor",

@@ -8,6 +8,7 @@ from crosstask.transfer._importance_weighted import ImportanceWeighted
 from crosstask.transfer._jda import JDA
 from crosstask.transfer._kliep import KLIEP
 from crosstask.transfer._kmm import KMM
+from crosstask.transfer._label_shift import LabelShiftClassifier
 from crosstask.transfer._labelled_rows import LabelledRows
 from crosstask.transfer._prior import PriorClassifier, PriorRegressor
 from crosstask.transfer._sources import KnownCoefficients, source_task
@@ -31,6 +32,7 @@ __all__ = [
     "FineTunedRegressor",
     "ImportanceWeighted",
     "KnownCoefficients",
+    "LabelShiftClassifier",
     "LabelledRows",
     "PriorClassifier",
     "PriorRegressor",

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.dummy import DummyClassifier
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import check_random_state
 
@@ -65,8 +66,8 @@ class TrAdaBoostClassifier(ServesTarget, ClassifierMixin, BaseEstimator):
         Of these rounds, or the one base of the target alone.
     estimator_votes_, estimator_errors_ : ndarray of shape (n_rounds_,)
         :math:`\ln(1 / \beta_t)` and :math:`\epsilon_t`.
-    held_out_loss_ : ndarray of shape (n_estimators + 1,) or None
-        Of 0, 1, .. rounds; None without early stopping.
+    held_out_loss_, held_out_error_ : ndarray of shape (n_estimators + 1,) or None
+        Log losses and errors of 0, 1, .. rounds, summed over the folds; None without early stopping.
     source_share_ : ndarray of shape (n_sources,) or None
         For ``sources="best"``, the share of the votes that each source's bases have; the target alone has the rest.
     classes_, source_tasks_ : ndarray
@@ -153,8 +154,10 @@ class TrAdaBoostClassifier(ServesTarget, ClassifierMixin, BaseEstimator):
             check_folds(self.cv)
         rows = self._open_fit(X, y, task, sample_weight)
         given = self._boosting(labelled_rows(self, rows, len(self.classes_)))
-        self.held_out_loss_ = held_out_losses(given, self.cv) if self.early_stopping else None
-        self.n_rounds_ = self.n_estimators if self.held_out_loss_ is None else int(np.argmin(self.held_out_loss_))
+        self.held_out_loss_, self.held_out_error_, self.n_rounds_ = None, None, self.n_estimators
+        if self.early_stopping and rows.n_sources:
+            self.held_out_loss_, self.held_out_error_ = held_out_scores(given, self.cv)
+            self.n_rounds_ = choose_rounds(self.held_out_loss_, self.held_out_error_)
         found = self._rounds(given)
         self.estimators_ = found.bases
         self.estimator_votes_, self.estimator_errors_ = np.array(found.votes), np.array(found.errors)
@@ -254,40 +257,48 @@ def labelled_rows(estimator: Any, rows: TransferRows, n_classes: int) -> Transfe
 
 
 def own_base(given: Boosting) -> Any:
-    """Fit the base to the target's rows alone."""
-    return given.fit_base(given.source < 0, given.start)
+    """Fit the base to the target's rows alone; of one class, the constant."""
+    target = given.source < 0
+    if len(np.unique(given.y[target])) > 1:
+        return given.fit_base(target, given.start)
+    label = given.classes[given.y[target]]
+    return DummyClassifier(strategy="most_frequent").fit(np.zeros((len(label), 1)), label)
 
 
-def held_out_losses(given: Boosting, cv: int) -> Floats:
-    """Return the mean loss on held-out rows of the target for 0, 1, .. rounds.
+def held_out_scores(given: Boosting, cv: int) -> tuple[Floats, Floats]:
+    """Return the log losses and the errors on held-out rows of the target for 0, 1, .. rounds, summed over the folds.
 
-    A fold whose rounds end early keeps its last loss; no round is left out where the target's training rows
-    hold one class only, for then no base fits them.
+    A fold whose rounds end early keeps its last answer.
     """
     target = np.flatnonzero(given.source < 0)
-    soft = hasattr(given.estimator, "predict_proba")
-    total = np.zeros(given.n_rounds + 1)
+    total = np.zeros((2, given.n_rounds + 1))
     if len(target) < 2:
-        return np.r_[np.inf, np.zeros(given.n_rounds)] if (given.source >= 0).any() else total
+        return total[0], total[1]
     for _ in range(3 if len(target) < FEW_ROWS else 1):
         fold = deal(len(target), cv, given.rng, given.y[target])
         for k in range(int(fold.max()) + 1):
             test = target[fold == k]
             part = given.rows(np.setdiff1d(np.arange(len(given.y)), test))
-            total += _fold_losses(part, take_rows(given.X, test), given.y[test], given.start[test], soft)
-    return total
+            total += _fold_scores(part, take_rows(given.X, test), given.y[test], given.start[test])
+    return total[0], total[1]
 
 
-def _fold_losses(part: Boosting, X: Any, y: NDArray[np.intp], weight: Floats, soft: bool) -> Floats:
-    def loss(p: Floats) -> float:
-        at = p[np.arange(len(y)), y]
-        each = -np.log(np.clip(at, 1e-3, 1.0)) if soft else p.argmax(axis=1) != y
-        return float(weight @ each)
+def choose_rounds(losses: Floats, errors: Floats) -> int:
+    """Return the number of rounds with the least loss among those that make no more errors than zero rounds."""
+    return int(np.argmin(np.where(errors <= errors[0] + 1e-9, losses, np.inf)))
 
-    losses = np.full(part.n_rounds + 1, np.inf)
-    if len(np.unique(part.y[part.source < 0])) > 1:
-        losses[0] = loss(probabilities(own_base(part), X, part.classes))
+
+def _fold_scores(part: Boosting, X: Any, y: NDArray[np.intp], weight: Floats) -> Floats:
+    def scores(p: Floats) -> tuple[float, float]:
+        at = np.clip(p[np.arange(len(y)), y], 1e-3, 1.0)
+        return float(weight @ -np.log(at)), float(weight @ (p.argmax(axis=1) != y))
+
+    found = np.zeros((2, part.n_rounds + 1))
+    found[:, 0] = scores(probabilities(own_base(part), X, part.classes))
+    staged = [found[:, 0]]
     if len(np.unique(part.y)) > 1:
-        staged = staged_votes(run_rounds(part), lambda base: probabilities(base, X, part.classes))
-        losses[1:] = [loss(staged[min(r, len(staged) - 1)]) for r in range(part.n_rounds)]
-    return losses
+        asked = staged_votes(run_rounds(part), lambda base: probabilities(base, X, part.classes))
+        staged = [np.array(scores(p)) for p in asked]
+    for r in range(part.n_rounds):
+        found[:, r + 1] = staged[min(r, len(staged) - 1)]
+    return found
