@@ -57,12 +57,23 @@ format: $(VENV)/.dev  ## let ruff format and fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## every benchmark of the documentation (data from CROSSTASK_DATA)
+bench: $(VENV)/.dev $(VENV)/.bench .venv-peers/.ready  ## every benchmark of the documentation (data from CROSSTASK_DATA)
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+$(VENV)/.bench: $(VENV)/.dev
+	@echo "installing the peers that the benchmarks compare with into $(VENV) ..."
+	@$(PIP) skglm
+	@touch $@
+
+.venv-peers/.ready: | $(BIN)/python  # adelie needs NumPy 1, celer a scikit-learn before 1.6
+	@echo "installing peers that need older packages into .venv-peers ..."
+	@$(BIN)/python -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check numpy==1.26.4 scikit-learn==1.5.2 celer==0.7.4 adelie==1.1.52
+	@touch $@
 
 docs: $(VENV)/.docs  ## the documentation, as HTML in docs/_build
 	@$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
 clean:  ## remove the virtual environment and what was built
-	rm -rf $(VENV) .venv-floor docs/_build build dist report.html
+	rm -rf $(VENV) .venv-floor .venv-peers docs/_build build dist report.html

@@ -1,7 +1,8 @@
 """Plain accelerated proximal gradient in NumPy: the stand-in for packages that solve these problems by it.
 
-Vectorised over the tasks, one global Lipschitz constant, momentum with restart where it points uphill, and the duality
-gap every ten steps. MALSAR and RMTL do the same in MATLAB and R, with backtracking and without the gap.
+Vectorised over the tasks, one global Lipschitz constant, momentum with restart where it points uphill (unless
+``restart=False``, the method as published), and the duality gap every ten steps. MALSAR and RMTL do the same in MATLAB
+and R, with backtracking, without restart and without the gap.
 """
 
 from __future__ import annotations
@@ -55,11 +56,11 @@ def _largest(G):
     return 1.05 * float(np.linalg.norm(v, axis=1).max())
 
 
-def _accelerate(gradient, prox, L, W, stop, max_iter=20_000):
+def _accelerate(gradient, prox, L, W, stop, restart=True, max_iter=20_000):
     Z, t = W, 1.0
     for k in range(max_iter):
         new = prox(Z - gradient(Z) / L, 1.0 / L)
-        if np.vdot(Z - new, new - W) > 0:
+        if restart and np.vdot(Z - new, new - W) > 0:
             t, Z = 1.0, new
         else:
             s = 0.5 * (1.0 + np.sqrt(1.0 + 4.0 * t * t))
@@ -86,7 +87,7 @@ def squared(G, g, yy, rho, norm, tol):
     return _accelerate(gradient, lambda W, step: prox(W, rho * step), _largest(G), np.zeros_like(g), stop)
 
 
-def logistic(X, y, task, alpha, norm, tol):
+def logistic(X, y, task, alpha, norm, tol, restart=True):
     """Minimise the mean logistic loss + alpha R(W), tasks of equal size, no intercepts, to a relative gap of tol."""
     value, prox, dual = NORMS[norm]
     T, n = len(np.unique(task)), len(y)
@@ -107,4 +108,4 @@ def logistic(X, y, task, alpha, norm, tol):
     def gradient(W):
         return slope_of((X @ W[:, :, None])[:, :, 0])
 
-    return _accelerate(gradient, lambda W, step: prox(W, alpha * step), L, np.zeros((T, X.shape[2])), stop)
+    return _accelerate(gradient, lambda W, step: prox(W, alpha * step), L, np.zeros((T, X.shape[2])), stop, restart)

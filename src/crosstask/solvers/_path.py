@@ -198,7 +198,8 @@ def _by_features(problem: Problem) -> Algorithm:
         return shared_working_sets
     if d > NARROW and (data.table_row is None or n * d <= LARGEST_MOMENTS) and (dense or n * d <= LARGEST_MOMENTS):
         return working_sets
-    return block_descent if T * d * d <= (LARGEST_MOMENTS if T * d <= 4 * n else SMALL_MOMENTS) else proximal_gradient
+    small = T * d * d <= (LARGEST_MOMENTS if T * d <= 4 * n else SMALL_MOMENTS)
+    return block_descent if small else newton_on_working_sets
 
 
 def _solution(problem: Problem, state: State, alpha: float, algorithm: Algorithm, tol: float) -> Solution:
