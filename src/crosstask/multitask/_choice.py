@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crosstask.couplings import Coupling, Independent
 from crosstask.multitask._support import Folds
-from crosstask.multitask._tuning import Curve, Objective, held_out_curve, leave_one_out_curve
+from crosstask.multitask._tuning import Curve, Objective, held_out_curve, leave_one_out_curve, tell_iterates
 from crosstask.solvers import Solution, alpha_grid, solve, solve_path
 from crosstask.tasks import TaskData
 
@@ -27,14 +27,14 @@ class Choice:
     alpha: float | Array
     path: dict[str, Any]
 
-    def refit(self, data: TaskData, objective: Objective, tol: float) -> Solution:
+    def refit(self, data: TaskData, objective: Objective, tol: float, *, verbose: Any = 0) -> Solution:
         """Fit all rows."""
-        problem = objective.problem(data, self.coupling)
+        problem, tell = objective.problem(data, self.coupling), tell_iterates(verbose)
         if isinstance(self.alpha, float):
-            return solve(problem, self.alpha, tol=tol, max_iter=objective.max_iter)
+            return solve(problem, self.alpha, tol=tol, max_iter=objective.max_iter, tell=tell)
         own: Any = self.alpha
         falling, of_task = np.unique(-own, return_inverse=True)
-        path = solve_path(problem, -falling, tol=tol, max_iter=objective.max_iter)
+        path = solve_path(problem, -falling, tol=tol, max_iter=objective.max_iter, tell=tell)
         tasks = np.arange(data.n_tasks)
         coef = np.stack([solution.coef for solution in path])[of_task, tasks]
         intercept = np.stack([solution.intercept for solution in path])[of_task, tasks]

@@ -98,7 +98,8 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
     random_state : int, RandomState instance or None, default=None
         For the folds; None means 0, so that the same call gives the same model.
     verbose : int or callable, default=0
-        1 prints a line a fold; a callable gets (done, total, text).
+        1 prints a line a fold, and a line a second with objective and gap while a fit runs; a callable gets (done,
+        total, text) for each fold and each iterate whose gap is known.
 
     Attributes
     ----------
@@ -151,7 +152,8 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
     Warns
     -----
     ConvergenceWarning
-        If ``gap_`` stays above ``tol``.
+        If ``gap_`` stays above ``tol``, or the fit was interrupted (Ctrl-C): the best iterate so far is kept, with its
+        gap; between folds, alpha is chosen on those that are done.
 
     See Also
     --------

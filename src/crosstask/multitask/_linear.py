@@ -145,7 +145,7 @@ class LinearTasks(TaskMixin):
             n_jobs=self.n_jobs,
             verbose=self.verbose,
         )
-        return choice.refit(data, plan.objective, self.tol), choice.alpha, choice.path
+        return choice.refit(data, plan.objective, self.tol, verbose=self.verbose), choice.alpha, choice.path
 
     def _check_options(self) -> Coupling:
         check_option("unseen_task", self.unseen_task, UNSEEN)

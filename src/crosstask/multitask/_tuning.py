@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+import time
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
@@ -18,6 +22,7 @@ from crosstask.solvers import Problem, leave_one_out, path_decisions
 from crosstask.tasks import TaskData, TaskRows, take_rows
 
 Array = NDArray[np.float64]
+SECONDS = 1.0  # between two lines about one long fit
 
 
 @dataclass(frozen=True)
@@ -106,9 +111,20 @@ def held_out_curve(
         for train, test in folds
     )
     total: Curve | None = None
-    for done, part in enumerate(parts, start=1):
-        total = part if total is None else total + part
-        report_progress(verbose, done, len(folds), f"{coupling}: fold")
+    done = 0
+    try:
+        for done, part in enumerate(parts, start=1):
+            total = part if total is None else total + part
+            report_progress(verbose, done, len(folds), f"{coupling}: fold")
+    except KeyboardInterrupt:
+        if total is None:
+            raise
+        warnings.warn(
+            f"the choice of alpha was interrupted after {done} of {len(folds)} folds, and rests on those: the model is "
+            "fitted at that alpha. Fit again to finish, or give a number as alpha.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
     assert total is not None
     return total
 
@@ -170,3 +186,20 @@ def report_progress(verbose: Any, done: int, total: int, text: str) -> None:
         verbose(done, total, text)
     elif verbose:
         sys.stdout.write(f"[{done}/{total}] {text}\n")
+
+
+def tell_iterates(verbose: Any) -> Callable[[int, int, str], object] | None:
+    """Return what hears of a solver's iterates: the callable itself, or a line every second where it is not 0."""
+    if callable(verbose):
+        return verbose
+    if not verbose:
+        return None
+    said = time.monotonic()
+
+    def tell(done: int, total: int, text: str) -> None:
+        nonlocal said
+        if time.monotonic() - said >= SECONDS:
+            said = time.monotonic()
+            report_progress(1, done, total, f"iterations, {text}")
+
+    return tell

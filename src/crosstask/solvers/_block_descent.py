@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,12 @@ def block_descent(problem: Problem, alphas: Array, options: Options, init: State
             n_iter = 0
             while True:
                 gradient = held.gradient(V)
-                objective, gap = held.certify(V, gradient, float(alpha))
-                if gap <= options.tol or n_iter >= options.max_iter:
+                state = State(V, held.intercept, *held.certify(V, gradient, float(alpha)), n_iter)
+                if options.done(float(alpha), state):
                     break
                 descent.round(V, gradient)
                 n_iter += SWEEPS
-            yield State(V.copy(), held.intercept, objective, gap, n_iter)
+            yield replace(state, V=V.copy())
 
 
 class GroupDescent:

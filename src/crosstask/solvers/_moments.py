@@ -64,7 +64,7 @@ def moments(problem: Problem, alphas: Array, options: Options, init: State | Non
 
             def stop(V: Array, alpha: float = float(alpha)) -> bool:
                 latest[:] = [held.certify(V, held.gradient(V), alpha)]
-                return latest[0][1] <= options.tol
+                return options.done(alpha, State(V, held.intercept, *latest[0], 0))
 
             slopes, n_steps = minimise_quadratic(
                 held.gradient, problem.coupling, float(alpha), step, slopes, stop, STEPS * options.max_iter

@@ -51,7 +51,7 @@ def _descend(problem: Problem, alpha: float, options: Options, start: State) -> 
     now = certify(problem, slopes, b, z, alpha)
     step_of = _STEPS.get(type(problem.coupling), proximal_step)
     caution, n_iter = 0.0, 0
-    while now.gap > options.tol and n_iter < options.max_iter:
+    while not options.done(alpha, State(slopes, b, now.objective, now.gap, n_iter)):
         n_iter += 1
         model = quadratic_model(problem, z, now, caution)
         delta = step_of(problem, model, slopes, alpha, now.gap).reshape(slopes.shape)

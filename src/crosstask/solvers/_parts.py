@@ -41,7 +41,7 @@ def parts(problem: Problem, alphas: Array, options: Options, init: State | None)
             def stop(blocks: Array, alpha: float = float(alpha)) -> bool:
                 V = sum_of.slopes(blocks)
                 latest[:] = [held.certify(V, held.gradient(V), alpha, sum_of.penalty(blocks))]
-                return latest[0][1] <= options.tol
+                return options.done(alpha, State(V, held.intercept, *latest[0], 0, sum_of.split(blocks)))
 
             blocks, n_steps = minimise_quadratic(
                 gradient, sum_of.others, float(alpha), step, blocks, stop, STEPS * options.max_iter

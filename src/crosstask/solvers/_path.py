@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from crosstask.solvers._problem import Problem
 from crosstask.solvers._proximal_gradient import proximal_gradient
 from crosstask.solvers._restricted import newton_on_working_sets, newton_or_rows
 from crosstask.solvers._solution import Solution
-from crosstask.solvers._state import Algorithm, Options, State
+from crosstask.solvers._state import Algorithm, Options, State, Tell, Watch
 from crosstask.solvers._threads import one_blas_thread
 from crosstask.solvers._working_set import shared_working_sets, working_sets
 from crosstask.tasks import TaskData
@@ -44,7 +45,13 @@ _ALGORITHMS: dict[tuple[type[Loss], type[Coupling]], Algorithm] = {
 
 
 def solve(
-    problem: Problem, alpha: float, *, tol: float = 1e-6, max_iter: int = 1000, init: Solution | None = None
+    problem: Problem,
+    alpha: float,
+    *,
+    tol: float = 1e-6,
+    max_iter: int = 1000,
+    init: Solution | None = None,
+    tell: Tell | None = None,
 ) -> Solution:
     """Minimise the joint objective at one alpha.
 
@@ -60,6 +67,8 @@ def solve(
         Most iterations.
     init : Solution, optional
         Where to start; the answer does not depend on it, the time does.
+    tell : callable, optional
+        Called as (iterations done, ``max_iter``, text) whenever the gap of an iterate is known.
 
     Returns
     -------
@@ -68,7 +77,8 @@ def solve(
     Warns
     -----
     ConvergenceWarning
-        If the gap stays above ``tol``.
+        If the gap stays above ``tol``, or the fit was interrupted (``KeyboardInterrupt``): then the best iterate so far
+        is returned, with its gap.
 
     Examples
     --------
@@ -79,7 +89,7 @@ def solve(
     >>> solve(Problem(data, Squared(), MeanTied()), alpha=0.125).coef.ravel()
     array([1.5, 2.5])
     """
-    return solve_path(problem, [alpha], tol=tol, max_iter=max_iter, init=init)[0]
+    return solve_path(problem, [alpha], tol=tol, max_iter=max_iter, init=init, tell=tell)[0]
 
 
 def solve_path(
@@ -89,10 +99,12 @@ def solve_path(
     tol: float = 1e-6,
     max_iter: int = 1000,
     init: Solution | None = None,
+    tell: Tell | None = None,
 ) -> list[Solution]:
     """Minimise the joint objective at each alpha in turn, each answer starting the next (give large alphas first).
 
-    Parameters and warnings are those of ``solve``; the warning comes once, for the worst alpha.
+    Parameters and warnings are those of ``solve``; the warning comes once, for the worst alpha. After an interruption
+    the alphas that were not reached repeat the last iterate, with an infinite gap.
     """
     values = _checked(alphas)
     if not len(values):
@@ -105,8 +117,19 @@ def solve_path(
         begin = State(
             init.coef, at_means * float(problem.fit_intercept), init.objective, init.gap, init.n_iter, init.parts
         )
-    states = algorithm(problem, values, Options(tol, max_iter), begin)
+    watch = Watch(tell)
+    states, interrupted = _states(algorithm(problem, values, Options(tol, max_iter, watch), begin), len(values), watch)
     path = [_solution(problem, s, float(a), algorithm, tol) for s, a in zip(states, values, strict=True)]
+    if interrupted:
+        stopped = path[interrupted - 1]
+        warnings.warn(
+            f"{stopped.solver} was interrupted after {stopped.n_iter} iterations at alpha={stopped.alpha:.3g}: the "
+            f"best iterate so far is kept, with a relative duality gap of {stopped.gap:.2g} (tol={tol:.2g}). Fit again "
+            "to finish, or raise tol or alpha to be done sooner.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+        return path
     worst = max(path, key=lambda s: s.gap)
     if not worst.converged:
         warnings.warn(
@@ -117,6 +140,20 @@ def solve_path(
             stacklevel=2,
         )
     return path
+
+
+def _states(answers: Iterator[State], n_alphas: int, watch: Watch) -> tuple[list[State], int]:
+    """Collect an answer for each alpha, and the number of those begun when the user interrupted; 0 without that."""
+    states: list[State] = []
+    try:
+        states.extend(answers)
+    except KeyboardInterrupt:
+        if watch.best is None:
+            raise
+        states = [*states, watch.best][:n_alphas]
+        begun = len(states)
+        return states + [replace(states[-1], gap=float("inf"))] * (n_alphas - begun), begun
+    return states, 0
 
 
 def path_coefficients(

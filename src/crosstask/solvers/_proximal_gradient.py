@@ -35,7 +35,8 @@ def _descend(
     V_ahead, b_ahead, z_ahead, t = slopes, b, z, 1.0
     step, step_b = steps
     n_iter = 0
-    while now.gap > options.tol and n_iter < options.max_iter:
+    state = State(slopes, b, now.objective, now.gap, n_iter)
+    while not (options.done(alpha, state) if n_iter % 10 == 0 else n_iter >= options.max_iter):
         n_iter += 1
         u = problem.gradient(z_ahead)
         G, g = problem.rows.adjoint(u), problem.task_sums(u) * float(problem.fit_intercept)
@@ -71,7 +72,8 @@ def _descend(
                 now = checked
             else:
                 now = certify(problem, slopes, b, z, alpha)
-    return State(slopes, b, now.objective, now.gap, n_iter), (step, step_b)
+            state = State(slopes, b, now.objective, now.gap, n_iter)
+    return state, (step, step_b)
 
 
 def _steps(problem: Problem) -> tuple[Array, Array]:

@@ -36,7 +36,7 @@ def newton_on_working_sets(problem: Problem, alphas: Array, options: Options, in
             n_iter = 0
             slopes, b = state.V, state.b
             now = certify(problem, slopes, b, sub.decision(slopes[:, :, kept], b), float(alpha))
-            while now.gap > options.tol and n_iter < options.max_iter:
+            while not options.done(float(alpha), State(slopes, b, now.objective, now.gap, n_iter)):
                 new = _missing(problem, slopes, now.gradient, kept, float(alpha))
                 if len(new):
                     kept = np.union1d(kept, new)

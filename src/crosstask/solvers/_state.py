@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,8 @@ from crosstask.solvers._problem import Problem
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Options:
-    """When to stop."""
-
-    tol: float
-    max_iter: int
+#: Hears of progress: (done, total, text).
+Tell = Callable[[int, int, str], object]
 
 
 @dataclass(frozen=True)
@@ -31,6 +27,39 @@ class State:
     gap: float
     n_iter: int
     parts: Array | None = None  # (m, T, K, d): what V is the sum of
+
+
+class Watch:
+    """Keeps the best iterate of the alpha in hand, for a fit that is interrupted, and tells who wants to know."""
+
+    def __init__(self, tell: Tell | None = None) -> None:
+        self.tell = tell
+        self.alpha: float | None = None
+        self.best: State | None = None
+
+    def see(self, alpha: float, state: State, max_iter: int) -> None:
+        """Take note of an iterate whose gap is known."""
+        if self.best is None or alpha != self.alpha or state.gap <= self.best.gap:
+            self.alpha, self.best = alpha, replace(state, V=state.V.copy())
+        if self.tell is not None:
+            self.tell(
+                state.n_iter, max_iter, f"alpha={alpha:.3g}: objective {state.objective:.6g}, gap {state.gap:.1e}"
+            )
+
+
+@dataclass(frozen=True)
+class Options:
+    """When to stop, and who watches."""
+
+    tol: float
+    max_iter: int
+    watch: Watch | None = None
+
+    def done(self, alpha: float, state: State) -> bool:
+        """Tell whether an iterate ends the search, after the watch has seen it."""
+        if self.watch is not None:
+            self.watch.see(alpha, state, self.max_iter)
+        return state.gap <= self.tol or state.n_iter >= self.max_iter
 
 
 #: An algorithm answers for each alpha in turn, and may start from the answer before.

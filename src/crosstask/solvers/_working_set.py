@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -64,15 +65,15 @@ def _follow(
             length = lengths(gradient)
             objective, dual = bounds(design.target, residual, V, length, cut)
             best = max(best, dual)
-            gap = relative(problem, objective - best)
-            if gap <= options.tol or sweeps >= options.max_iter:
+            state = State(V.T[:, None], problem.null_intercept, objective, relative(problem, objective - best), sweeps)
+            if options.done(float(alpha), state):
                 break
             _take_in(sub, V, length, cut)
             W = V[sub.features]
             sweeps += sub.descend(W, residual, cut, INNER * (objective - best), options.max_iter - sweeps)
             V[sub.features] = W
             gradient = design.correlate(residual)
-        yield State(V.T[:, None].copy(), problem.null_intercept, objective, gap, sweeps)
+        yield replace(state, V=state.V.copy())
 
 
 def _residual(design: Design, V: Array) -> Array:
