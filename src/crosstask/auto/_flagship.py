@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils import Tags, check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from crosstask.auto._budget import keep_within
@@ -27,6 +28,10 @@ from crosstask.tasks import TaskMixin, TaskRows
 from crosstask.tasks._ids import strange_task
 
 FloatMatrix = NDArray[np.float64]
+
+
+def _regresses(model: Any) -> bool:
+    return not is_classifier(model)
 
 
 class CrossTask(TaskMixin):
@@ -150,6 +155,23 @@ class CrossTask(TaskMixin):
         """Tell for each row whether the model of its task serves it ("task") or what all tasks share ("crowd")."""
         rows = self._open_predict(X, task)
         return rows.restore(np.where(rows.codes < 0, "crowd", "task"))
+
+    @available_if(_regresses)
+    def predict_interval(self, X: Any, *, task: Any = None, coverage: float = 0.9) -> FloatMatrix:
+        """Return low and high of the target of each row, (n_rows, 2); see ``TransferGuard.predict_interval``."""
+        rows, matrix = self._rows_to_serve(X, task)
+        return rows.restore(self._ask_guard(rows, matrix, "predict_interval", coverage=coverage))
+
+    @available_if(is_classifier)
+    def predict_set(self, X: Any, *, task: Any = None, coverage: float = 0.9) -> NDArray[np.bool_]:
+        """Tell which classes the set of each row holds, (n_rows, n_classes); see ``TransferGuard.predict_set``."""
+        rows, matrix = self._rows_to_serve(X, task)
+        return rows.restore(self._ask_guard(rows, matrix, "predict_set", coverage=coverage))
+
+    @property
+    def coverage_(self) -> Any:
+        """Share of held-out rows inside 90 % intervals or sets, by task; a frame."""
+        return self._of_guard("coverage_")
 
     def coefficients(self) -> Any:
         """Return the guarded model as coefficients of the encoded columns, with ``candidates="linear"`` only.
@@ -303,9 +325,9 @@ class CrossTask(TaskMixin):
         assert self.linear_ is not None
         return self.linear_.predictor(self.encoder_.transform(matrix), rows.codes)
 
-    def _ask_guard(self, rows: TaskRows, matrix: FloatMatrix, method: str) -> NDArray[Any]:
+    def _ask_guard(self, rows: TaskRows, matrix: FloatMatrix, method: str, **options: Any) -> NDArray[Any]:
         ids = np.where(rows.codes < 0, strange_task(self.tasks_), self.tasks_[rows.codes])
-        return np.asarray(getattr(self.guard_, method)(matrix, task=ids))
+        return np.asarray(getattr(self.guard_, method)(matrix, task=ids, **options))
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()

@@ -14,6 +14,7 @@ from crosstask.guard._candidates import Candidates, shares_nothing, takes_weight
 from crosstask.guard._evidence import Evidence
 from crosstask.guard._folds import FoldMaker, pairs_of
 from crosstask.guard._held_out import HeldOut, Plan, ask, fit_all, must_have_probabilities
+from crosstask.guard._intervals import measured
 from crosstask.guard._losses import LogitMixture, scores_to_probabilities
 from crosstask.guard._rules import guard_weights, sharing_stack
 from crosstask.guard._sentences import ALONE, code_of
@@ -150,10 +151,15 @@ def _weigh(
     _sharing(guard, evidence, found, y[pairs], own_rows, separate, groups, overlap, kind)
     separate_weight = weights.task[:, separate].sum(axis=1)
     guard._codes = code_of(separate_weight, borrowed, guard._level)
+    mixed = np.einsum("ncK,nc->nK", found, by_row)
+    score = y[pairs] - mixed[:, 0]
     if kind["n_classes"]:
-        mixed = np.einsum("ncK,nc->nK", found, by_row)
         probability = scores_to_probabilities(mixed) if kind["linear"] else mixed
         guard._calibration = calibration(probability, y[pairs], weight[pairs])
+        score = probability[np.arange(len(pairs)), y[pairs]]
+    guard._conformal, guard._coverage = measured(
+        score, rows.codes[pairs], weight[pairs], held.fold[pairs], n_tasks, classes=kind["n_classes"] > 0
+    )
 
 
 def _why_borrowed(guard: Any, rows: TaskRows, y: NDArray[Any], evidence: Evidence, n_classes: int) -> list[str]:

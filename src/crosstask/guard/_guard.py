@@ -15,6 +15,7 @@ from crosstask.guard._candidates import check_candidates, input_tags_of, is_name
 from crosstask.guard._fit import fit_guard
 from crosstask.guard._folds import table_length
 from crosstask.guard._held_out import ask
+from crosstask.guard._intervals import GuardIntervals
 from crosstask.guard._losses import check_scoring, scores_to_probabilities
 from crosstask.guard._shown import GuardResults
 from crosstask.tasks import TaskMixin, TaskRows, take_rows
@@ -27,7 +28,7 @@ def _is_classification(guard: Any) -> bool:
     return kind_of(guard.candidates) == "classifier"
 
 
-class TransferGuard(GuardResults, TaskMixin, MetaEstimatorMixin, BaseEstimator):
+class TransferGuard(GuardIntervals, GuardResults, TaskMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Mix candidate models task by task, so that sharing helps where it can and harms little where it cannot.
 
     .. math::
@@ -93,6 +94,8 @@ class TransferGuard(GuardResults, TaskMixin, MetaEstimatorMixin, BaseEstimator):
         Candidates fitted on all rows, by name.
     calibration_ : DataFrame
         bin, predicted, observed, count of held-out rows; classifiers only.
+    coverage_ : DataFrame
+        task, n, coverage: share of held-out rows inside 90 % intervals (or sets) that were made without their fold.
     findings_ : list of (code, sentence)
         What should be known about this fit.
     own_ : str
