@@ -3,8 +3,8 @@
     python benchmarks/transfer_instances.py [heart | votes]
 
 Heart: twenty draws of a few labelled patients of one hospital, all patients of the other three as sources, tested on
-the hospital's other patients. Gaps are filled and columns standardised on the training rows. The data are shipped with the
-package (Janosi, Steinbrunn, Pfisterer, Detrano; CC BY 4.0).
+the hospital's other patients. Gaps are filled and columns standardised on the training rows. The data are shipped with
+the package (Janosi, Steinbrunn, Pfisterer, Detrano; CC BY 4.0).
 """
 
 from __future__ import annotations
