@@ -197,7 +197,7 @@ def test_every_public_estimator_is_tried_here() -> None:
         *(
             type(made).__name__ for made in (*from_rows.TRANSFORMERS, *from_rows.ESTIMATORS, *from_rows.WEIGHTS)
         ),  # tests/transfer
-        "LabelledRows",
+        *("LabelledRows", "OptimalTransportMap"),  # the second is tried where POT is installed
         *("MultiTaskMLPRegressor", "MultiTaskMLPClassifier", "Distilled", "FrozenEncoder"),  # in tests/neural
         *("FineTunedNetRegressor", "FineTunedNetClassifier"),
     }

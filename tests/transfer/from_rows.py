@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from crosstask.transfer import (
     EasyAdaptFeatures,
     ImportanceWeighted,
     LabelShiftClassifier,
+    OptimalTransportMap,
     SubspaceAlignment,
     TrAdaBoostClassifier,
     TrAdaBoostR2,
@@ -33,6 +35,8 @@ TRANSFORMERS: list[Any] = [
     TCA("t", n_components=2),
     JDA("t", n_components=2, kernel="rbf", random_state=0),
 ]
+if find_spec("ot") is not None:  # POT, the extra "transport"
+    TRANSFORMERS.append(OptimalTransportMap("t"))
 WEIGHTS: list[Any] = [KMM(gamma=0.3), KLIEP(gamma=0.3), ULSIF(gamma=0.3), DomainClassifierWeights()]
 ESTIMATORS: list[Any] = [
     *(ImportanceWeighted(LogisticRegression(), weights, target_task="t") for weights in WEIGHTS),

@@ -16,7 +16,7 @@ CARD = "crosstask.json"
 FORMAT = 1
 
 # Attributes in which estimators of scikit-learn keep rows that they were fitted on.
-_ROW_KEEPERS = ("_fit_X", "X_fit_", "X_train_", "support_vectors_", "_tree")
+_ROW_KEEPERS = ("_fit_X", "X_fit_", "X_train_", "support_vectors_", "_tree", "centers_", "source_rows_")
 
 
 def versions() -> dict[str, str]:

@@ -10,6 +10,7 @@ from crosstask.transfer._kliep import KLIEP
 from crosstask.transfer._kmm import KMM
 from crosstask.transfer._label_shift import LabelShiftClassifier
 from crosstask.transfer._labelled_rows import LabelledRows
+from crosstask.transfer._optimal_transport import OptimalTransportMap
 from crosstask.transfer._prior import PriorClassifier, PriorRegressor
 from crosstask.transfer._sources import KnownCoefficients, source_task
 from crosstask.transfer._subspace_alignment import SubspaceAlignment
@@ -34,6 +35,7 @@ __all__ = [
     "KnownCoefficients",
     "LabelShiftClassifier",
     "LabelledRows",
+    "OptimalTransportMap",
     "PriorClassifier",
     "PriorRegressor",
     "SubspaceAlignment",

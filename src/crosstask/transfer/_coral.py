@@ -29,7 +29,21 @@ class Moments:
         return X * outside + (X @ self.axes * inside) @ self.axes.T
 
 
-class CORAL(OneToOneFeatureMixin, Aligner):
+class SameColumns(OneToOneFeatureMixin, Aligner):
+    """Base of the transformers whose result has the columns of X, without the task column."""
+
+    n_columns_: int
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
+        """Return the names of the columns, without the task column."""
+        check_is_fitted(self, "n_features_in_")
+        if self.task_column is None:
+            return np.asarray(super().get_feature_names_out(input_features))
+        names = self._feature_names()
+        return np.array([f"x{j}" for j in range(self.n_columns_)], dtype=object) if names is None else names
+
+
+class CORAL(SameColumns):
     r"""Give each source the target's mean and covariance.
 
     .. math::
@@ -95,6 +109,7 @@ class CORAL(OneToOneFeatureMixin, Aligner):
     def _learn(self, X: Floats, rows: TransferRows) -> None:
         if not (np.isfinite(self.reg_covar) and self.reg_covar > 0):
             raise ValueError(f"reg_covar={self.reg_covar!r} must be a positive number.")
+        self.n_columns_ = X.shape[1]
         names = [self.target_task, *rows.source_tasks.tolist()]
         moments: list[Moments] = []
         for code, name in zip(range(TARGET, rows.n_sources), names, strict=True):
@@ -103,15 +118,6 @@ class CORAL(OneToOneFeatureMixin, Aligner):
                 raise ValueError(f"task {name!r} has 1 row, which has no covariance: CORAL needs two rows a task.")
             moments.append(Moments(*principal_axes(own)))
         self.target_moments_, self.source_moments_ = moments[0], moments[1:]
-
-    def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
-        """Return the names of the columns, without the task column."""
-        check_is_fitted(self, "n_features_in_")
-        if self.task_column is None:
-            return np.asarray(super().get_feature_names_out(input_features))
-        names = self._feature_names()
-        width = self.target_moments_.mean.shape[0]
-        return np.array([f"x{j}" for j in range(width)], dtype=object) if names is None else names
 
     def _map(self, X: Floats, source: NDArray[np.intp]) -> Floats:
         mapped = X.copy()
