@@ -15,6 +15,12 @@ def singular_values(M: Array) -> Array:
     return np.asarray(np.linalg.svd(M, compute_uv=False), dtype=np.float64)
 
 
+def largest_singular_value(M: Array) -> float:
+    """Return the largest singular value, from the smaller of M M' and M'M: there no digits are lost."""
+    square = M @ M.T if M.shape[0] <= M.shape[1] else M.T @ M
+    return float(np.sqrt(max(np.linalg.eigvalsh(square).max(initial=0.0), 0.0)))
+
+
 def rescale(M: Array, kept: Callable[[Array], Array]) -> Array:
     """Return U diag(s kept(s)) V' for M = U diag(s) V'.
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, norm_range
-from crosstask.couplings._spectral import rescale, singular_values
+from crosstask.couplings._spectral import largest_singular_value, rescale, singular_values
 
 
 class TraceNorm(Coupling):
@@ -59,7 +59,7 @@ class TraceNorm(Coupling):
 
     def dual_norm(self, G: Array) -> float:
         """Return the largest singular value, divided by the weight."""
-        return float(singular_values(_matrix(G)).max(initial=0.0)) / self.weight
+        return largest_singular_value(_matrix(G)) / self.weight
 
     def violation(self, V: Array, gradient: Array) -> float:
         """Return the distance of -gradient to {weight (U V' + Z): U'Z = 0, Z V = 0, largest singular value <= 1}."""

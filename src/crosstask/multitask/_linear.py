@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from crosstask.couplings import Coupling, Decomposed, MeanTied, Pooled, as_coupling
 from crosstask.losses import Loss
 from crosstask.multitask._choice import choose
+from crosstask.multitask._measured import Mask, measured_scale, read_measured, without_unmeasured
 from crosstask.multitask._support import Folds, check_option
 from crosstask.multitask._tuning import Objective, as_one_task, read_folds
 from crosstask.multitask._wrapper import UNSEEN
@@ -21,7 +22,7 @@ from crosstask.tasks._frames import as_table
 
 Array = NDArray[np.float64]
 #: Attributes that only some couplings give.
-LEARNT = ("components_", "outlier_tasks_", "task_covariance_", "clusters_", "subspace_")
+LEARNT = ("completed_coef_", "components_", "outlier_tasks_", "task_covariance_", "clusters_", "subspace_")
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class LinearTasks(TaskMixin):
     task_weight: str
     fit_intercept: bool
     standardize: bool
+    measured: Any
     unseen_task: str
     cv: Any
     n_alphas: int
@@ -63,6 +65,7 @@ class LinearTasks(TaskMixin):
     verbose: Any
     tasks_: NDArray[Any]
     loss_: Loss
+    measured_: Mask | None
     n_features_in_: int
 
     def fit(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
@@ -85,13 +88,19 @@ class LinearTasks(TaskMixin):
         """
         coupling = self._check_options()
         rows, known = self._split_known(self._open_fit(X, y, task, sample_weight))
-        matrix = numeric_matrix(self, rows.X)
+        matrix = numeric_matrix(self, rows.X, gaps=self.measured is not None)
+        measured = None if self.measured is None else read_measured(self.measured, matrix, rows)
+        if measured is not None:
+            matrix = without_unmeasured(self, matrix, measured, rows.codes, rows.X)
+        self.measured_ = measured
         self.columns_ = column_names(rows.X) or [f"x{j}" for j in range(matrix.shape[1])]
         data, loss = self._read_target(rows, matrix)
         if known is not None:
             data = data.with_known(known)
         self.loss_ = loss
-        scale = column_scale(data) if self.standardize else np.ones(matrix.shape[1])
+        scale = np.ones(matrix.shape[1])
+        if self.standardize:
+            scale = column_scale(data) if measured is None else measured_scale(data, measured)
         data = data.scaled(scale) if self.standardize else data
         weighting: Any = self.task_weight
         coupling = coupling.for_tasks(data.tasks)
@@ -110,14 +119,20 @@ class LinearTasks(TaskMixin):
     def _fit_joint(self, data: TaskData, coupling: Coupling, plan: _Plan) -> None:
         self.coupling_ = coupling
         fitted, self.alpha_, self.path_ = self._solve(data, coupling, plan)
-        self.coef_, self.intercept_ = _squeezed(fitted.coef / plan.scale), _squeezed(fitted.intercept)
+        completed, self.intercept_ = _squeezed(fitted.coef / plan.scale), _squeezed(fitted.intercept)
+        self.coef_ = completed
+        if self.measured_ is not None:
+            seen = self.measured_ if completed.ndim == 2 else self.measured_[:, None]
+            self.coef_ = np.where(seen, completed, 0.0)
         self.gap_, self.n_iter_, self.objective_ = fitted.gap, max(fitted.n_iter, 1), fitted.objective
         self.solver_ = fitted.solver
         self._keep_learnt(coupling, fitted, plan.scale)
+        if self.measured_ is not None:
+            self.completed_coef_ = completed
         centre = fitted.coef.mean(axis=0) if fitted.centre is None else fitted.centre
         self.shared_coef_ = _squeezed((centre / plan.scale)[None])[0]
         if self.unseen_task == "mean":
-            self.unseen_coef_, self.unseen_intercept_ = self.coef_.mean(axis=0), self.intercept_.mean(axis=0)
+            self.unseen_coef_, self.unseen_intercept_ = completed.mean(axis=0), self.intercept_.mean(axis=0)
         elif self.unseen_task == "pooled":
             crowd, _, _ = self._solve(as_one_task(data), Pooled(), plan)
             self.unseen_coef_ = _squeezed(crowd.coef / plan.scale)[0]
@@ -149,6 +164,10 @@ class LinearTasks(TaskMixin):
 
     def _check_options(self) -> Coupling:
         check_option("unseen_task", self.unseen_task, UNSEEN)
+        if self.measured is not None and self.unseen_task == "pooled":
+            raise ValueError(
+                "measured= does not go with unseen_task='pooled', whose one task has all columns: use 'mean'."
+            )
         check_option("task_weight", self.task_weight, ("rows", "equal"))
         if isinstance(self.alpha, str):
             check_option("alpha", self.alpha, ("auto",))
@@ -170,7 +189,9 @@ class LinearTasks(TaskMixin):
     def _linear(self, X: Any, task: Any) -> Array:
         """Return the predictors, of shape (n_pairs, K), or (n_rows, n_tasks, K) at the wide door."""
         rows, known = self._split_known(self._open_predict(X, task))
-        matrix = numeric_matrix(self, rows.X)
+        matrix = numeric_matrix(self, rows.X, gaps=self.measured_ is not None)
+        if self.measured_ is not None:
+            matrix = without_unmeasured(self, matrix, self.measured_, rows.codes, rows.X)
         coef = self.coef_[:, None] if self.coef_.ndim == 2 else self.coef_
         intercept = self.intercept_[:, None] if self.intercept_.ndim == 1 else self.intercept_
         n_tasks, k, d = coef.shape

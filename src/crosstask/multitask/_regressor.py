@@ -61,6 +61,10 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         Divide each column by its standard deviation over all rows before the penalty is applied; a constant column
         is left alone. Coefficients are returned on the scale of X. False meets the
         objective to the letter.
+    measured : "auto" or array-like of bool of shape (n_tasks, n_features), optional
+        Which task measured which column; "auto": a column that is missing in all rows of a task was not measured
+        there. Such a column adds nothing to the task's predictions, whatever X holds, and its slope is left to the
+        coupling (``completed_coef_``), which no zero in X pulls at. None: every gap is refused.
     unseen_task : {"error", "mean", "pooled"}, default="error"
         For rows of tasks that fit has not seen: refuse; use the average of the tasks' coefficients; or those of one
         model that is fitted to all rows as if they were one task.
@@ -109,6 +113,10 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         The coupling that ``coupling`` stands for, tasks named by their positions.
     loss_ : Loss
         The loss that was minimised, its widths in units of y ("huber", "quantile").
+    measured_ : ndarray of bool of shape (n_tasks, n_features) or None
+        The mask, where ``measured`` is given; ``coef_`` is zero outside of it.
+    completed_coef_ : ndarray of the shape of ``coef_``
+        With ``measured``: the slopes with those of columns that were not measured, as the coupling sees them.
     support_ : ndarray of bool of the shape of ``coef_``
         Which slopes are not zero.
     components_ : dict of str to ndarray of the shape of ``coef_``
@@ -181,6 +189,7 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         task_weight: str = "rows",
         fit_intercept: bool = True,
         standardize: bool = True,
+        measured: Any = None,
         unseen_task: str = "error",
         cv: Any = None,
         n_alphas: int = 30,
@@ -198,6 +207,7 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         self.task_weight = task_weight
         self.fit_intercept = fit_intercept
         self.standardize = standardize
+        self.measured = measured
         self.unseen_task = unseen_task
         self.cv = cv
         self.n_alphas = n_alphas

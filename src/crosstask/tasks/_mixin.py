@@ -57,8 +57,8 @@ class TaskMixin:
         return tags
 
 
-def numeric_matrix(estimator: Any, X: Any, *, accept_sparse: bool = True) -> Any:
-    """Return X as a finite float matrix (float32 stays float32), CSR where it is sparse.
+def numeric_matrix(estimator: Any, X: Any, *, accept_sparse: bool = True, gaps: bool = False) -> Any:
+    """Return X as a finite float matrix (float32 stays float32), CSR where it is sparse; NaN passes with ``gaps``.
 
     Raises
     ------
@@ -86,6 +86,8 @@ def numeric_matrix(estimator: Any, X: Any, *, accept_sparse: bool = True) -> Any
         raise
     values = matrix.data if sparse.issparse(matrix) else matrix
     if np.isfinite(values.sum(dtype=np.float64)) or np.isfinite(values).all():
+        return matrix
+    if gaps and not np.isinf(values).any():
         return matrix
     raise ValueError(_not_finite(matrix, names, estimator))
 
