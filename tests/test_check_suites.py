@@ -42,8 +42,10 @@ from crosstask.transfer import (
     LabelledRows,
     LabelShiftClassifier,
     OptimalTransportMap,
+    OffsetTransfer,
     PriorClassifier,
     PriorRegressor,
+    SourceStacking,
     SubspaceAlignment,
     TrAdaBoostClassifier,
     TrAdaBoostR2,
@@ -106,7 +108,15 @@ STEADY_TUNING = {
 TUNED_NETS = [FineTunedNetRegressor(**STEADY_TUNING), FineTunedNetClassifier(**STEADY_TUNING)]
 if find_spec("torch") is None:
     NEURAL, TUNED_NETS = [], []  # tests/neural says so in its skips
-TRANSFER = [PriorRegressor(), PriorClassifier(), FineTunedRegressor(), FineTunedClassifier()]
+TRANSFER = [
+    OffsetTransfer(learner=Ridge()),
+    SourceStacking(estimator=Ridge()),
+    SourceStacking(estimator=LOGISTIC),
+    PriorRegressor(),
+    PriorClassifier(),
+    FineTunedRegressor(),
+    FineTunedClassifier(),
+]
 FROM_ROWS = [
     CORAL(),
     SubspaceAlignment(),

@@ -81,8 +81,10 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.transfer import LabelledRows as LabelledRows
     from crosstask.transfer import LabelShiftClassifier as LabelShiftClassifier
     from crosstask.transfer import OptimalTransportMap as OptimalTransportMap
+    from crosstask.transfer import OffsetTransfer as OffsetTransfer
     from crosstask.transfer import PriorClassifier as PriorClassifier
     from crosstask.transfer import PriorRegressor as PriorRegressor
+    from crosstask.transfer import SourceStacking as SourceStacking
     from crosstask.transfer import SubspaceAlignment as SubspaceAlignment
     from crosstask.transfer import TrAdaBoostClassifier as TrAdaBoostClassifier
     from crosstask.transfer import TrAdaBoostR2 as TrAdaBoostR2
@@ -163,8 +165,10 @@ _CATALOGUE = {
         "LabelShiftClassifier",
         "LabelledRows",
         "OptimalTransportMap",
+        "OffsetTransfer",
         "PriorClassifier",
         "PriorRegressor",
+        "SourceStacking",
         "SubspaceAlignment",
         "TCA",
         "TrAdaBoostClassifier",

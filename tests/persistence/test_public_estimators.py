@@ -191,7 +191,7 @@ def test_every_public_estimator_is_tried_here() -> None:
             "MultiTaskGPRegressor",
         ),
         *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt"),
-        "TransferToEach",
+        *("TransferToEach", "OffsetTransfer", "SourceStacking"),  # the last two in tests/transfer
         *("TransferGuard", "PriorRegressor", "PriorClassifier", "FineTunedRegressor", "FineTunedClassifier"),
         *("CrossTaskRegressor", "CrossTaskClassifier"),
         *(

@@ -11,7 +11,9 @@ from crosstask.transfer._kmm import KMM
 from crosstask.transfer._label_shift import LabelShiftClassifier
 from crosstask.transfer._labelled_rows import LabelledRows
 from crosstask.transfer._optimal_transport import OptimalTransportMap
+from crosstask.transfer._offset_transfer import OffsetTransfer
 from crosstask.transfer._prior import PriorClassifier, PriorRegressor
+from crosstask.transfer._source_stacking import SourceStacking
 from crosstask.transfer._sources import KnownCoefficients, source_task
 from crosstask.transfer._subspace_alignment import SubspaceAlignment
 from crosstask.transfer._tca import TCA
@@ -36,8 +38,10 @@ __all__ = [
     "LabelShiftClassifier",
     "LabelledRows",
     "OptimalTransportMap",
+    "OffsetTransfer",
     "PriorClassifier",
     "PriorRegressor",
+    "SourceStacking",
     "SubspaceAlignment",
     "TrAdaBoostClassifier",
     "TrAdaBoostR2",

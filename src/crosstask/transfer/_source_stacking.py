@@ -1,0 +1,241 @@
+"""A mixture of source models and of the target's own model, weighed on held-out target rows."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import nnls
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import Tags, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+
+from crosstask.model_selection import task_folds
+from crosstask.tasks import fit_weighted, fresh, take_rows
+from crosstask.tasks._frames import as_table
+from crosstask.tasks._target import check_target
+from crosstask.transfer._source_models import answer, read_models, refuse_gaps, union_of_labels
+from crosstask.transfer._unwrap import Floats
+
+EM_STEPS = 500
+
+
+def _is_classification(stacking: Any) -> bool:
+    return is_classifier(stacking)
+
+
+class SourceStacking(MetaEstimatorMixin, BaseEstimator):
+    r"""Mix source models with the target's own model by weights that are not negative.
+
+    .. math::
+        f(x) = b + \sum_k v_k f_k(x) + v_0 f_0(x), \quad v \ge 0, \qquad\text{or}\qquad
+        p(x) = \sum_k v_k p_k(x) + v_0 p_0(x), \quad v \ge 0, \; \textstyle\sum v = 1,
+
+    for numbers (least squares, b free) and for classes (log loss). :math:`f_0` is fitted to the target's rows, and its
+    predictions of them are out of fold, so that it does not win by having seen them.
+
+    Parameters
+    ----------
+    source : fitted model, or a list of these, default=None
+        Any scikit-learn regressors, or classifiers with ``predict_proba``, in ``sklearn.frozen.FrozenEstimator``. They
+        must not have seen the target's rows: one that has should be given in ``estimator``, which is cross-fitted.
+        Columns are matched by name; a source may use fewer than X has.
+    estimator : estimator, optional
+        The target's own model. None: standardised ``RidgeCV`` or ``LogisticRegression``; its kind decides where there
+        is no source.
+    cv : int, splitter or list of (train, test) positions, optional
+        Folds of the target's rows; None is 5.
+    random_state : int, RandomState or None, default=0
+        Deals rows to folds.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_sources + 1,)
+        Of the sources in their order, and last of the target's own model.
+    intercept_ : float
+        b; 0 for classes.
+    estimator_ : estimator
+        The target's own model, fitted to all its rows; None where it could not be fitted.
+    classes_ : ndarray of shape (n_classes,)
+        Union over target and sources; classifiers only.
+
+    Raises
+    ------
+    ValueError, NotFittedError
+        If a source is not fitted, of the other kind, or asks for columns that X lacks.
+
+    Notes
+    -----
+    Non-negative weights are a strong penalty [1]_: a source of opposite sign gets weight zero. In a fold where some
+    class is missing, or with one row, the own model is left out. Cost: one fit a fold, and small convex problems.
+
+    *When not to use it*: if sources need correcting rather than choosing (:class:`crosstask.PriorRegressor`,
+    :class:`OffsetTransfer`).
+
+    References
+    ----------
+    .. [1] Breiman (1996), Stacked regressions, Machine Learning 24.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn.linear_model import Ridge
+    >>> from crosstask.datasets import make_related_tasks
+    >>> from crosstask.transfer import SourceStacking
+    >>> tasks = make_related_tasks(n_tasks=2, n_rows=[200, 20], n_features=20, random_state=0)
+    >>> X, y, old = tasks.X, tasks.y, tasks.task == 0
+    >>> good, turned = Ridge().fit(X[old], y[old]), Ridge().fit(X[old], -y[old])
+    >>> model = SourceStacking([FrozenEstimator(good), FrozenEstimator(turned)]).fit(X[~old], y[~old])
+    >>> model.weights_.round(1)
+    array([0.3, 0. , 0. ])
+    """
+
+    classes_: NDArray[Any]
+
+    def __init__(self, source: Any = None, estimator: Any = None, *, cv: Any = None, random_state: Any = 0) -> None:
+        self.source = source
+        self.estimator = estimator
+        self.cv = cv
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit the own model, and the weights.
+
+        Parameters
+        ----------
+        X : table of shape (n, n_features)
+            The target's rows.
+        y : array-like of shape (n,)
+            The target's values or classes.
+        sample_weight : array-like of shape (n,), optional
+            Non-negative weights.
+
+        Returns
+        -------
+        Self
+        """
+        if y is None:
+            raise ValueError("SourceStacking requires y to be passed, but the target y is None.")
+        table = as_table(X)
+        validate_data(self, table, skip_check_array=True)
+        values = check_target(column_or_1d(y, warn=True), is_classifier(self))
+        weight = _check_sample_weight(sample_weight, table, dtype=np.float64, ensure_non_negative=True)
+        if len(values) != table.shape[0]:
+            raise ValueError(
+                f"Found input variables with inconsistent numbers of samples: {table.shape[0]}, {len(values)}."
+            )
+        models = read_models(self.source, table, is_classifier(self))
+        classes = self._learn_classes(values, models)
+        held_out = self._held_out(table, values, weight, classes)
+        columns = [answer(model, table, classes) for model in models]
+        known = ~np.isnan(held_out[:, 0])
+        stack = np.stack([*columns, np.where(np.isnan(held_out), 0.0, held_out)], axis=1)  # (n, S + 1, K)
+        usable = known if known.any() else np.ones(len(values), dtype=bool)
+        kept = np.ones(stack.shape[1], dtype=bool)
+        kept[-1] = known.any() or not models
+        self._fit_weights(stack[usable][:, kept], values[usable], weight[usable], kept)
+        self.estimator_ = self._own(table, values, weight) if self.weights_[-1] > 0.0 else None
+        return self
+
+    def _learn_classes(self, values: NDArray[Any], models: list[Any]) -> NDArray[Any] | None:
+        if not is_classifier(self):
+            return None
+        self.classes_ = union_of_labels(values, models)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"y has one class only ({self.classes_[0]!s}), and no source knows another class: give rows of at "
+                "least two classes, or a source that has seen them."
+            )
+        return self.classes_
+
+    def _own(self, table: Any, values: NDArray[Any], weight: Floats) -> Any:
+        if is_classifier(self) and (values == values[0]).all():
+            return None
+        return fit_weighted(fresh(self._template()), table, values, weight if np.ptp(weight) > 0 else None)
+
+    def _template(self) -> Any:
+        if self.estimator is not None:
+            return self.estimator
+        last = LogisticRegression(max_iter=1000) if is_classifier(self) else RidgeCV(np.geomspace(1e-2, 1e4, 13))
+        return make_pipeline(StandardScaler(), last)
+
+    def _held_out(self, table: Any, y: NDArray[Any], weight: Floats, classes: NDArray[Any] | None) -> Floats:
+        out = np.full((len(y), 1 if classes is None else len(classes)), np.nan)
+        if len(y) < 2:
+            return out
+        for train, test in task_folds(self.cv, table, y, random_state=self.random_state):
+            model = self._own(take_rows(table, train), y[train], weight[train])
+            if model is not None:
+                out[test] = answer(model, take_rows(table, test), classes)
+        return out
+
+    def _fit_weights(self, stack: Floats, y: NDArray[Any], weight: Floats, kept: NDArray[np.bool_]) -> None:
+        self.weights_, self.intercept_ = np.zeros(len(kept)), 0.0
+        share = weight / weight.sum()
+        if is_classifier(self):
+            chosen = stack[np.arange(len(y)), :, np.searchsorted(self.classes_, y)]
+            self.weights_[kept] = mixture_weights(chosen, share)
+            return
+        columns = stack[:, :, 0]
+        mean, mean_y = share @ columns, float(share @ y)
+        root = np.sqrt(share)
+        self.weights_[kept] = nnls(root[:, None] * (columns - mean), root * (y - mean_y))[0]
+        self.intercept_ = mean_y - float(mean @ self.weights_[kept])
+
+    def _mixed(self, X: Any) -> Floats:
+        check_is_fitted(self, "weights_")
+        table = as_table(X)
+        validate_data(self, table, skip_check_array=True, reset=False)
+        refuse_gaps(self, table)
+        classes = self.classes_ if is_classifier(self) else None
+        models = [*read_models(self.source, table, is_classifier(self)), self.estimator_]
+        total = np.full((table.shape[0], 1 if classes is None else len(classes)), self.intercept_)
+        for model, v in zip(models, self.weights_, strict=True):
+            if v > 0.0 and model is not None:
+                total += v * answer(model, table, classes)
+        return total
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the mixed prediction of each row, or its most probable class."""
+        mixed = self._mixed(X)
+        return self.classes_[mixed.argmax(axis=1)] if is_classifier(self) else mixed[:, 0]
+
+    @available_if(_is_classification)
+    def predict_proba(self, X: Any) -> Floats:
+        """Return the mixed probability of each class."""
+        return self._mixed(X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy or R²."""
+        from sklearn.metrics import accuracy_score, r2_score
+
+        measure = accuracy_score if is_classifier(self) else r2_score
+        return float(measure(y, self.predict(X), sample_weight=sample_weight))
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        given = self.source if isinstance(self.source, (list, tuple)) else [self.source]
+        of = next((model for model in (*given, self.estimator) if hasattr(model, "fit")), RidgeCV())
+        inner = get_tags(of)
+        tags.estimator_type = inner.estimator_type
+        tags.classifier_tags, tags.regressor_tags = inner.classifier_tags, inner.regressor_tags
+        tags.target_tags.required = True
+        tags.input_tags.sparse, tags.input_tags.allow_nan = inner.input_tags.sparse, inner.input_tags.allow_nan
+        return tags
+
+
+def mixture_weights(chosen: Floats, share: Floats) -> Floats:
+    """Return v in the simplex that maximises sum_i share_i log(sum_k v_k p_ik), by expectation maximisation."""
+    v = np.full(chosen.shape[1], 1.0 / chosen.shape[1])
+    for _ in range(EM_STEPS):
+        new = v * (share @ (chosen / (chosen @ v)[:, None]))
+        if float(np.abs(new - v).max()) < 1e-7:
+            return new / new.sum()
+        v = new
+    return v / v.sum()
