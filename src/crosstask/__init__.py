@@ -80,8 +80,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.transfer import KnownCoefficients as KnownCoefficients
     from crosstask.transfer import LabelledRows as LabelledRows
     from crosstask.transfer import LabelShiftClassifier as LabelShiftClassifier
-    from crosstask.transfer import OptimalTransportMap as OptimalTransportMap
     from crosstask.transfer import OffsetTransfer as OffsetTransfer
+    from crosstask.transfer import OptimalTransportMap as OptimalTransportMap
     from crosstask.transfer import PriorClassifier as PriorClassifier
     from crosstask.transfer import PriorRegressor as PriorRegressor
     from crosstask.transfer import SourceStacking as SourceStacking

@@ -10,8 +10,8 @@ from crosstask.transfer._kliep import KLIEP
 from crosstask.transfer._kmm import KMM
 from crosstask.transfer._label_shift import LabelShiftClassifier
 from crosstask.transfer._labelled_rows import LabelledRows
-from crosstask.transfer._optimal_transport import OptimalTransportMap
 from crosstask.transfer._offset_transfer import OffsetTransfer
+from crosstask.transfer._optimal_transport import OptimalTransportMap
 from crosstask.transfer._prior import PriorClassifier, PriorRegressor
 from crosstask.transfer._source_stacking import SourceStacking
 from crosstask.transfer._sources import KnownCoefficients, source_task
@@ -37,8 +37,8 @@ __all__ = [
     "KnownCoefficients",
     "LabelShiftClassifier",
     "LabelledRows",
-    "OptimalTransportMap",
     "OffsetTransfer",
+    "OptimalTransportMap",
     "PriorClassifier",
     "PriorRegressor",
     "SourceStacking",
