@@ -21,6 +21,7 @@ from crosstask.multitask import IndependentTasks, MultiTaskClassifier, MultiTask
 
 SIZES = (10, 20, 40, 80)
 N_TASKS = 25
+SEPARATE = np.array([True, False, False, False, True])  # own and task mean share nothing between tasks
 MODES = ("balanced", "cautious", "bold")
 ALPHAS = np.logspace(-2, 4, 13)
 
@@ -118,6 +119,7 @@ def _losses(guard: Any, table: Table, X: Any, fit: NDArray[Any], new: NDArray[An
     y = np.searchsorted(guard.classes_, table.y[fit]) if n_classes else table.y[fit]
     held = np.isfinite(guard.oof_).all(axis=(1, 2))
     kind = {"scoring": "log_loss" if n_classes else "squared", "q": 0.5, "linear": False, "n_classes": n_classes}
+    kind["separate"] = SEPARATE
     ones, fold = np.ones(held.sum()), np.zeros(held.sum(), dtype=np.intp)
     n_tasks = len(guard.tasks_)
     evidence = evidence_of(guard.oof_[held], y[held], codes[held], ones, fold, n_tasks, own=0, **kind)

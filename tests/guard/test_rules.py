@@ -95,6 +95,32 @@ def test_tasks_that_agree_to_the_letter_do_not_divide_by_zero():
     assert np.isfinite(perfect).all()
 
 
+def test_classifiers_that_rows_cannot_tell_apart_count_alike():
+    """Two models of equal worth whose errors differ by chance: a few rows do not choose between them."""
+    rng = np.random.default_rng(3)
+    p = np.column_stack([rng.uniform(0.1, 0.9, 40), rng.uniform(0.6, 0.9, (40, 2))])
+    codes, zeros = np.repeat(np.arange(4), 10), np.zeros(40, dtype=np.intp)
+    parts = (p[:, :, None], np.zeros((40, 1)), codes, np.ones(40), zeros, 4)
+    with_charge = guard_weights(Evidence(*parts, LogMixture())).shared
+    without = guard_weights(Evidence(*parts, LogMixture(even=0.0))).shared
+    assert abs(with_charge[1] - with_charge[2]) < 0.5 * abs(without[1] - without[2])
+    assert with_charge[0] < 0.25
+    heavy = guard_weights(Evidence(*parts, LogMixture(even=1e6))).shared
+    np.testing.assert_allclose(heavy, 1 / 3, atol=1e-3)
+
+
+def test_a_constant_says_nothing_of_what_tasks_have_in_common():
+    """In nats gains are compared for models that share; a constant that is bad in one task sets no task apart."""
+    rng = np.random.default_rng(4)
+    codes, zeros = np.repeat(np.arange(4), 20), np.zeros(80, dtype=np.intp)
+    p = rng.uniform(0.5, 0.95, (80, 3))
+    p[codes == 0, 2] = rng.uniform(0.01, 0.05, 20)
+    parts = (p[:, :, None], np.zeros((80, 1)), codes, np.ones(80), zeros, 4, LogMixture(), 0)
+    known = guard_weights(Evidence(*parts, np.array([True, False, True]))).belief
+    unknown = guard_weights(Evidence(*parts)).belief
+    assert known[0, 0] < unknown[0, 0]
+
+
 def test_log_loss_stays_in_nats():
     """A task that is easy (losses near zero) must not shout down the others, as relative losses would make it."""
     rng = np.random.default_rng(0)

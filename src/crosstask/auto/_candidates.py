@@ -17,9 +17,10 @@ from crosstask.couplings import MeanTied
 from crosstask.multitask import IndependentTasks, MultiTaskClassifier, MultiTaskRegressor, PooledTasks
 
 N_ALPHAS, N_ALPHAS_LOGISTIC = 20, 8  # three to four decades; the guard blends what lies between
-PRIOR_WIDTH = 1.0  # of log alpha, logistic models only: a factor of e either way is nothing unusual
-FEW_ROWS_FOR_BOOSTING = 500
-FEW_ROWS_A_TASK_FOR_BOOSTING = 30
+PRIOR_WIDTH = 0.5  # of log alpha, logistic models only: a factor of 1.6 either way is nothing unusual
+AVERAGE_ROWS = 2.0  # tie a task's intercept to the common rate, as two rows of average x would; classifiers only
+FEW_ROWS = 500  # boosting, and choosing columns for a classifier, need more rows than these
+FEW_ROWS_A_TASK = 30
 MANY_ROWS = 5000
 
 
@@ -66,6 +67,7 @@ def make_candidates(candidates: Any, shape: DataShape) -> CandidateList:
                 "[('boosting', HistGradientBoostingRegressor())]."
             )
         listed = CandidateList(_linear(shape), "own", "linear" if candidates == "linear" else "response")
+        _drop_selection(listed, shape)
         if candidates == "default":
             _add_boosting(listed, shape)
         return listed
@@ -106,23 +108,40 @@ def _linear(shape: DataShape) -> list[tuple[str, Any]]:
     plain = [("base rate" if shape.classification else "task mean", mean)]
     plain += [(name, model(coupling, n_alphas=n_alphas, unseen_task="pooled")) for name, coupling in couplings]
     steady = {"own", "pooled", "mean tied", "easy adapt"} if shape.classification else set[str]()
+    loose = steady - {"own"} | {"feature norm"} if shape.classification else set[str]()
     return [
         (
             name,
             Prepared(
-                estimator, names=shape.names, levels=shape.levels, prior_width=PRIOR_WIDTH if name in steady else None
+                estimator,
+                names=shape.names,
+                levels=shape.levels,
+                prior_width=PRIOR_WIDTH if name in steady else None,
+                average_rows=AVERAGE_ROWS if name in loose else 0.0,
             ),
         )
         for name, estimator in plain
     ]
 
 
+def _drop_selection(listed: CandidateList, shape: DataShape) -> None:
+    """Leave "feature norm" out where a few labels would choose the columns: measured, it costs more than it finds."""
+    if shape.classification and shape.n_rows < FEW_ROWS and shape.n_rows < FEW_ROWS_A_TASK * shape.n_tasks:
+        listed.models = [pair for pair in listed.models if pair[0] != "feature norm"]
+        listed.findings.append(
+            (
+                "feature-norm-left-out",
+                f"feature norm was not tried: {shape.n_rows} labels in {shape.n_tasks} task(s) are too few for it.",
+            )
+        )
+
+
 def _add_boosting(listed: CandidateList, shape: DataShape) -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     rows_a_task = shape.n_rows / shape.n_tasks
-    sparse_tasks = rows_a_task < FEW_ROWS_A_TASK_FOR_BOOSTING and shape.n_rows < MANY_ROWS
-    if shape.n_rows < FEW_ROWS_FOR_BOOSTING or sparse_tasks:
+    sparse_tasks = rows_a_task < FEW_ROWS_A_TASK and shape.n_rows < MANY_ROWS
+    if shape.n_rows < FEW_ROWS or sparse_tasks:
         listed.findings.append(
             (
                 "boosting-left-out",

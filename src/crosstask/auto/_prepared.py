@@ -12,6 +12,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 
 from crosstask.auto._columns import is_category
+from crosstask.auto._common_rate import Rows
 from crosstask.auto._encoder import NumericEncoder
 from crosstask.auto._steady import steadied
 
@@ -41,6 +42,8 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         as it is. "frame": a pandas frame in which categories have dtype category.
     prior_width : float, optional
         Weak prior on the alpha of a logistic model, see :func:`steadied`; None for none.
+    average_rows : float, default=0.0
+        Weight of the rows that tie a classifier's intercepts to the common rate, see :class:`Rows`.
 
     Attributes
     ----------
@@ -58,12 +61,14 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         levels: list[Any] | None = None,
         form: Form = "encoded",
         prior_width: float | None = None,
+        average_rows: float = 0.0,
     ) -> None:
         self.estimator = estimator
         self.names = names
         self.levels = levels
         self.form = form
         self.prior_width = prior_width
+        self.average_rows = average_rows
 
     def fit(self, X: FloatMatrix, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
         """Learn the preparation from these rows, then fit the estimator on them."""
@@ -72,6 +77,11 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
             self.encoder_ = NumericEncoder(self.names, self.levels).fit(X, sample_weight=sample_weight)
         own: Any = clone(self.estimator)
         prepared = self._prepare(X)
+        if self.average_rows > 0.0 and task is not None:
+            rows = Rows(prepared, np.asarray(y), np.asarray(task), sample_weight, own.cv)
+            rows = rows.with_average_rows(self.average_rows)
+            prepared, y, task, sample_weight = rows.X, rows.y, rows.task, rows.sample_weight
+            own.set_params(cv=rows.folds)
         self.estimator_ = own.fit(prepared, y, task=task, sample_weight=sample_weight)
         if self.prior_width is not None:
             steadied(self.estimator_, prepared, y, task, sample_weight, width=self.prior_width)

@@ -60,7 +60,8 @@ def evidence_of(
     if isinstance(loss, LogMixture):
         predictions = np.take_along_axis(predictions, y.astype(np.intp)[:, None, None], axis=2)
         target = np.zeros((len(y), 1))
-    return Evidence(predictions, target, codes, weight[order], fold[order], n_tasks, loss, own)
+    separate = kind.get("separate")
+    return Evidence(predictions, target, codes, weight[order], fold[order], n_tasks, loss, own, separate)
 
 
 def cross_fitted(evidence: Evidence, mode: str, borrowed: NDArray[np.bool_]) -> Array:

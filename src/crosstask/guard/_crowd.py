@@ -42,7 +42,11 @@ LEVELS = (Level(1.5, 0.0, 1.0), Level(10.0, 10.0, 0.25), Level(40.0, 80.0, 0.0),
 
 @dataclass(frozen=True)
 class Gains:
-    """Gains of the other candidates over the own model, task by task, with their scatter over rows."""
+    """Gains of the other candidates over the own model, task by task, with their scatter over rows.
+
+    In nats, which are not divided by the own model's loss, only those of models that share: what a constant gains there
+    tells how hard a task is, and nothing of what it has in common with the others.
+    """
 
     mean: Array
     scatter: Array
@@ -53,8 +57,9 @@ class Gains:
     def of(cls, evidence: Evidence, scale: Array) -> Gains:
         """Gather the gains from the held-out rows."""
         losses = evidence.candidate_rows() / scale[evidence.codes][:, None]
-        others = np.arange(evidence.n_candidates) != evidence.own
-        d = losses[:, [evidence.own]] - losses[:, others]
+        others = np.flatnonzero(np.arange(evidence.n_candidates) != evidence.own)
+        compared = evidence.sharing if evidence.loss.in_nats else others
+        d = losses[:, [evidence.own]] - losses[:, compared]
         mean = np.nan_to_num(evidence.mean(d))
         centred = d - mean[evidence.codes]
         weight = evidence.weight * (evidence.n_effective / np.maximum(evidence.total, 1e-300))[evidence.codes]

@@ -36,6 +36,8 @@ class Evidence:
         Convex loss of the mixture.
     own : int
         Position of the candidate that is each task's own model.
+    separate : ndarray of shape (n_candidates,), optional
+        Which candidates share nothing between tasks; None: the own model.
     """
 
     predictions: Array
@@ -46,6 +48,7 @@ class Evidence:
     n_tasks: int
     loss: MixtureLoss
     own: int = 0
+    separate: NDArray[np.bool_] | None = None
     offsets: IntVector = field(init=False)
     total: Array = field(init=False)
     n_effective: Array = field(init=False)
@@ -57,6 +60,24 @@ class Evidence:
         squares = np.bincount(self.codes, self.weight**2, self.n_tasks)
         object.__setattr__(self, "total", total)
         object.__setattr__(self, "n_effective", np.asarray(total**2 / np.where(squares > 0, squares, 1.0)))
+
+    @property
+    def sharing(self) -> IntVector:
+        """Positions of the candidates that learn from other tasks; where there are none, of all but the own model."""
+        shares = np.arange(self.n_candidates) != self.own
+        if self.separate is not None and not self.separate.all():
+            shares &= ~self.separate
+        return np.flatnonzero(shares)
+
+    @property
+    def centre(self) -> Array:
+        """Equal weights of the own model and of those that share: where the stack of a crowd without rows lies.
+
+        Constants count nothing there; what they are worth is for the rows to show.
+        """
+        equal = np.zeros(self.n_candidates)
+        equal[self.sharing] = equal[self.own] = 1.0
+        return equal / equal.sum()
 
     @property
     def n_candidates(self) -> int:
@@ -74,6 +95,7 @@ class Evidence:
             self.n_tasks,
             self.loss,
             self.own,
+            self.separate,
         )
 
     def row_losses_at(self, weights: Array) -> Array:

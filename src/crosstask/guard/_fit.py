@@ -63,6 +63,7 @@ def fit_guard(
         "linear": linear,
         "n_classes": 0 if classes is None else len(classes),
         "own": own,
+        "separate": separate,
     }
     _weigh(guard, rows, y, held, weight, groups if rows.table_row is None else None, separate, kind, folds)
     guard._unseen_weights = _unseen_weights(guard, named, long, separate, seed)

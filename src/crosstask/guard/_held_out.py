@@ -76,7 +76,7 @@ def _fit_one(
     """Fit on some pairs; return the model where nothing is held out, else what it says of the held-out pairs."""
     final = len(test) == 0
     model = prepared(
-        estimator, class_weight=plan.class_weight, seed=seed, folds=inner, unseen="pooled" if final else None
+        estimator, class_weight=plan.class_weight, seed=seed, folds=inner, unseen="pooled" if final else "error"
     )
     part = plan.rows.take(train)
     weight = part.sample_weight

@@ -54,13 +54,18 @@ class Expansion:
         rows = np.maximum(evidence.total, 1e-300)
         return cls(bend / rows[:, None, None], (slope - bend @ stack) / rows[:, None], evidence.n_effective)
 
-    def of_others(self, speaks: Array) -> tuple[Array, Array] | None:
-        """Mean loss of the other tasks, for each task, where task u speaks with so many rows; None without others."""
+    def of_others(self, speaks: Array, even: float, centre: Array) -> tuple[Array, Array] | None:
+        """Mean loss of the other tasks, for each task, where task u speaks with so many rows; None without others.
+
+        ``even`` is added to the sum for each unit of squared distance from equal weights.
+        """
         rest = speaks.sum() - speaks
         if (rest <= 1e-9 * max(speaks.sum(), 1e-300)).any():
             return None
         bend = np.tensordot(speaks, self.bend, 1) - speaks[:, None, None] * self.bend
         linear = speaks @ self.linear - speaks[:, None] * self.linear
+        bend = bend + 2.0 * even * np.eye(linear.shape[1])
+        linear = linear - 2.0 * even * centre
         return bend / rest[:, None, None], linear / rest[:, None]
 
 
@@ -76,7 +81,8 @@ def guard_weights(evidence: Evidence, mode: str = "balanced", borrowed: NDArray[
     shared = shared_stack(evidence, scale)
     expansion = Expansion.at(evidence, scale, shared)
     speaks = np.minimum(evidence.n_effective, 100.0)
-    others = expansion.of_others(speaks)
+    even = evidence.loss.even
+    others = expansion.of_others(speaks, even, evidence.centre)
     crowd = np.tile(shared, (n_tasks, 1)) if others is None else minimise_quadratic(*others)
     apart = np.eye(len(LEVELS))[np.zeros(n_tasks, dtype=np.intp)]
     if mode == "bold":
@@ -110,7 +116,7 @@ def _believe(
         gain = np.nan_to_num(evidence.mean((own_rows - evidence.row_losses(crowd)) / scale[evidence.codes]))
         belief = posterior(fit + harm(gain, np.maximum(evidence.n_effective, 1e-3), evidence.loss.unit), known)
         member = np.maximum(membership(belief), 1e-3)
-        others = expansion.of_others(speaks * member)
+        others = expansion.of_others(speaks * member, evidence.loss.even, evidence.centre)
         assert others is not None
         crowd = minimise_quadratic(*others)
     return belief, others, crowd
@@ -122,11 +128,17 @@ def shared_stack(evidence: Evidence, scale: Array, allowed: NDArray[np.bool_] | 
     cap = np.minimum(1.0, 100.0 / np.maximum(evidence.n_effective, 1e-300))
     divisor = scale / np.maximum(cap, 1e-300)
     full = np.zeros(evidence.n_candidates)
+    even, centre = evidence.loss.even, evidence.centre[part] / max(evidence.centre[part].sum(), 1e-300)
 
     def total(v: Array) -> tuple[Array, Array, Array]:
         full[part] = v[0]
         value, slope, bend = evidence.model(np.tile(full, (evidence.n_tasks, 1)), divisor)
-        return value.sum(keepdims=True), slope.sum(axis=0)[None, part], bend.sum(axis=0)[None, part[:, None], part]
+        away = v[0] - centre
+        return (
+            value.sum(keepdims=True) + even * float(away @ away),
+            slope.sum(axis=0)[None, part] + 2.0 * even * away,
+            bend.sum(axis=0)[None, part[:, None], part] + 2.0 * even * np.eye(len(part)),
+        )
 
     found = minimise_convex(total, np.full((1, len(part)), 1.0 / len(part)))[0]
     full[:] = 0.0
@@ -138,7 +150,7 @@ def sharing_stack(evidence: Evidence, allowed: NDArray[np.bool_]) -> Array:
     """Return for each task the stack of the allowed candidates that suits the other tasks best."""
     scale = evidence.scale()
     stack = shared_stack(evidence, scale, allowed)
-    others = Expansion.at(evidence, scale, stack).of_others(np.minimum(evidence.n_effective, 100.0))
+    others = Expansion.at(evidence, scale, stack).of_others(np.minimum(evidence.n_effective, 100.0), 0.0, stack)
     crowd = np.tile(stack, (evidence.n_tasks, 1))
     if others is not None:
         part = np.flatnonzero(allowed)

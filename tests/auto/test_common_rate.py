@@ -1,0 +1,64 @@
+"""Rows of average x tie free intercepts to the common rate: by hand, in folds, and where they must do nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
+
+from crosstask.auto._common_rate import Rows
+from crosstask.multitask import MultiTaskClassifier
+
+
+def draw() -> Rows:
+    rng = np.random.default_rng(0)
+    task = np.repeat(["a", "b", "c"], [12, 8, 10])
+    y = (rng.random(30) < np.repeat([0.3, 0.9, 0.5], [12, 8, 10])).astype(int)
+    return Rows(rng.normal(size=(30, 2)), y, task, None, [(np.arange(20), np.arange(20, 30))])
+
+
+def test_each_task_gets_one_row_of_each_class_at_the_mean():
+    rows = draw()
+    more = rows.with_average_rows(2.0)
+    assert more.X.shape == (36, 2)
+    assert_allclose(more.X[30:], np.tile(rows.X.mean(axis=0), (6, 1)))
+    assert_array_equal(more.task[30:], ["a", "a", "b", "b", "c", "c"])
+    shares = [(rows.y[rows.task == t].sum() + 0.5) / ((rows.task == t).sum() + 1.0) for t in "abc"]
+    assert_allclose(more.sample_weight[30:], np.tile([2 * (1 - np.mean(shares)), 2 * np.mean(shares)], 3))
+    train, test = more.folds[0]
+    assert_array_equal(train, [*range(20), *range(30, 36)])
+    assert_array_equal(test, np.arange(20, 30))
+    assert len(rows.y) == 30
+    assert len(rows.folds[0][0]) == 20
+
+
+def test_the_intercepts_are_those_of_the_penalised_likelihood():
+    """Slopes held at nothing by a huge alpha: each intercept alone minimises its own rows plus the two added ones."""
+    rows = draw()
+    more = rows.with_average_rows(2.0)
+    model = MultiTaskClassifier("pooled", alpha=1e6, tol=1e-10)
+    model.fit(more.X, more.y, task=more.task, sample_weight=more.sample_weight)
+    rate = float(more.sample_weight[31]) / 2.0
+    for t, name in enumerate("abc"):
+        k, n = rows.y[rows.task == name].sum(), (rows.task == name).sum()
+
+        def loss(b: np.ndarray, k: float = k, n: float = n) -> float:
+            return float((n + 2.0) * np.logaddexp(0.0, b[0]) - (k + 2.0 * rate) * b[0])
+
+        assert_allclose(model.intercept_[t], minimize(loss, [0.0], tol=1e-10).x[0], atol=1e-4)
+
+
+def test_weights_count_as_repetitions():
+    rows = draw()
+    weight = np.where(np.arange(30) % 3 == 0, 2.0, 1.0)
+    weighted = Rows(rows.X, rows.y, rows.task, weight, None).with_average_rows(2.0)
+    twice = np.repeat(np.arange(30), weight.astype(int))
+    repeated = Rows(rows.X[twice], rows.y[twice], rows.task[twice], None, None).with_average_rows(2.0)
+    assert_allclose(weighted.sample_weight[-6:], repeated.sample_weight[-6:])
+    assert_allclose(weighted.X[-1], repeated.X[-1])
+
+
+def test_one_task_is_left_alone():
+    rows = draw()
+    alone = Rows(rows.X, rows.y, np.repeat("a", 30), None, None)
+    assert alone.with_average_rows(2.0) is alone
