@@ -127,9 +127,9 @@ def with_own(named: Candidates, own: str | None, classification: bool) -> tuple[
 def prepared(estimator: Any, *, class_weight: Any, seed: int, folds: Any, unseen: str) -> Any:
     """Return a clone with what the guard decides: class weights, seeds, inner folds and what unseen tasks get.
 
-    ``unseen`` is set wherever a parameter ``unseen_task`` is found; in a fold, where no row is of an unseen task, it is
-    "error", which spares the model that would serve them. Nested parameters ``cv``, ``class_weight`` and
-    ``random_state`` are set only where they are None.
+    In a fold (``unseen="error"``) no row is of an unseen task, so that a (nested) ``unseen_task="pooled"`` becomes
+    "error", which spares the model that would serve them; for the final fit it is set on the candidate itself. Nested
+    parameters ``cv``, ``class_weight`` and ``random_state`` are set only where they are None.
     """
     own: Any = clone(estimator)
     if getattr(own, "task_column", None) is not None:
@@ -138,7 +138,7 @@ def prepared(estimator: Any, *, class_weight: Any, seed: int, folds: Any, unseen
     values = own.get_params(deep=True)
     for key in sorted(values):
         last = key.split("__")[-1]
-        if last == "unseen_task":
+        if last == "unseen_task" and (values[key] == "pooled" if unseen == "error" else "__" not in key):
             own.set_params(**{key: unseen})
         if values[key] is not None:
             continue

@@ -13,8 +13,8 @@ Array = NDArray[np.float64]
 TINY = 1e-15
 EVEN = 4.0
 """Held-out rows of classes say little: a hundred of them cannot tell models apart that are about as good, and their
-mean is better than a guess. As rows grow the charge vanishes beside them. Squared errors do without: simulated identical
-tasks keep 87 % of the gain with it, 89 % without."""
+mean is better than a guess. As rows grow the charge vanishes beside them. Squared errors do without: identical tasks,
+simulated, keep 87 % of the gain with it and 89 % without."""
 _NEVER = 1e-300
 
 
