@@ -190,7 +190,7 @@ def test_every_public_estimator_is_tried_here() -> None:
             "MultiTaskSVR",
             "MultiTaskGPRegressor",
         ),
-        *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt"),
+        *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt", "GroupedTasks"),
         *("TransferToEach", "OffsetTransfer", "SourceStacking"),  # the last two in tests/transfer
         *("TransferGuard", "PriorRegressor", "PriorClassifier", "FineTunedRegressor", "FineTunedClassifier"),
         *("CrossTaskRegressor", "CrossTaskClassifier"),

@@ -53,7 +53,7 @@ class Conformal:
     @classmethod
     def of_residuals(cls, residual: Array, codes: IntVector, weight: Array, n_tasks: int) -> Self:
         """Keep the absolute residuals, each divided by the size that is usual in its task."""
-        n = np.bincount(codes, weight, n_tasks)
+        n = np.bincount(codes, weight, n_tasks).astype(np.float64)
         squares = np.bincount(codes, weight * residual**2, n_tasks)
         common = max(float(squares.sum() / n.sum()), 1e-300)
         scale = np.sqrt((squares + SCALE_ROWS * common) / (n + SCALE_ROWS))
@@ -63,7 +63,7 @@ class Conformal:
     @classmethod
     def of_probabilities(cls, chosen: Array, codes: IntVector, weight: Array, n_tasks: int) -> Self:
         """Keep one minus the probability that the class observed was given."""
-        n = np.bincount(codes, weight, n_tasks)
+        n = np.bincount(codes, weight, n_tasks).astype(np.float64)
         return cls._make(1.0 - chosen, 1.0 - chosen, np.ones(n_tasks), codes, weight, n)
 
     @classmethod
