@@ -34,7 +34,7 @@ class OptimalTransportMap(SameColumns):
         Weight of the entropy, on costs divided by their largest; 0 is the exact plan, which moves rows one to one.
     class_reg : float, default=0.1
         :math:`\eta`; without effect where ``reg`` is 0 or y is not given.
-    max_iter : int, default=1000
+    max_sinkhorn_iter : int, default=1000
         Most iterations of Sinkhorn's algorithm.
     task_column : str or int, optional
         Column of X that holds the task ids; it is left out of what ``transform`` returns.
@@ -80,13 +80,13 @@ class OptimalTransportMap(SameColumns):
         *,
         reg: float = 0.05,
         class_reg: float = 0.1,
-        max_iter: int = 1000,
+        max_sinkhorn_iter: int = 1000,
         task_column: str | int | None = None,
     ) -> None:
         self.target_task = target_task
         self.reg = reg
         self.class_reg = class_reg
-        self.max_iter = max_iter
+        self.max_sinkhorn_iter = max_sinkhorn_iter
         self.task_column = task_column
 
     def _learn(self, X: Floats, rows: TransferRows) -> None:
@@ -119,11 +119,17 @@ class OptimalTransportMap(SameColumns):
         if self.reg == 0:
             return np.asarray(transport.emd(a, b, cost))
         if y_source is not None and self.class_reg > 0:
-            options: dict[str, Any] = {"eta": self.class_reg, "numItermax": 10, "numInnerItermax": self.max_iter}
+            options: dict[str, Any] = {
+                "eta": self.class_reg,
+                "numItermax": 10,
+                "numInnerItermax": self.max_sinkhorn_iter,
+            }
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)  # an inner step that stops early is refined by the next
                 return np.asarray(transport.da.sinkhorn_lpl1_mm(a, y_source, b, cost, self.reg, **options))
-        return np.asarray(transport.sinkhorn(a, b, cost, self.reg, method="sinkhorn_log", numItermax=self.max_iter))
+        return np.asarray(
+            transport.sinkhorn(a, b, cost, self.reg, method="sinkhorn_log", numItermax=self.max_sinkhorn_iter)
+        )
 
     def _map(self, X: Floats, source: NDArray[np.intp]) -> Floats:
         mapped = X.copy()
