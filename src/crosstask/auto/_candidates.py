@@ -22,6 +22,7 @@ AVERAGE_ROWS = 2.0  # tie a task's intercept to the common rate, as two rows of 
 FEW_ROWS = 500  # boosting, and choosing columns for a classifier, need more rows than these
 FEW_ROWS_A_TASK = 30
 MANY_ROWS = 5000
+FEW_ROWS_FOR_A_NETWORK = 500
 
 
 @dataclass
@@ -53,7 +54,7 @@ class DataShape:
 
 
 def make_candidates(candidates: Any, shape: DataShape) -> CandidateList:
-    """Return the candidates for ``"default"``, ``"linear"``, or a list of estimators.
+    """Return the candidates for ``"default"``, ``"linear"``, ``"neural"``, or a list of estimators.
 
     Raises
     ------
@@ -61,15 +62,17 @@ def make_candidates(candidates: Any, shape: DataShape) -> CandidateList:
         If ``candidates`` is none of these, or an estimator in it does not fit the target.
     """
     if isinstance(candidates, str):
-        if candidates not in ("default", "linear"):
+        if candidates not in ("default", "linear", "neural"):
             raise ValueError(
-                f"candidates={candidates!r} is not known: use 'default', 'linear', or a list of estimators such as "
-                "[('boosting', HistGradientBoostingRegressor())]."
+                f"candidates={candidates!r} is not known: use 'default', 'linear', 'neural', or a list of estimators "
+                "such as [('boosting', HistGradientBoostingRegressor())]."
             )
         listed = CandidateList(_linear(shape), "own", "linear" if candidates == "linear" else "response")
         _drop_selection(listed, shape)
-        if candidates == "default":
+        if candidates in ("default", "neural"):
             _add_boosting(listed, shape)
+        if candidates == "neural":
+            _add_network(listed, shape)
         return listed
     if isinstance(candidates, (list, tuple)) and candidates and all(isinstance(name, str) for name in candidates):
         return _some_of(make_candidates("default", shape), candidates)
@@ -162,6 +165,24 @@ def _add_boosting(listed: CandidateList, shape: DataShape) -> None:
     )
     pooled = PooledTasks(boosting, encode_task="category", unseen_task="pooled")
     listed.models.append(("boosting", Prepared(pooled, names=shape.names, levels=shape.levels, form="raw")))
+
+
+def _add_network(listed: CandidateList, shape: DataShape) -> None:
+    """Add one network for all tasks, where there are rows enough; it costs more than all the others together."""
+    from crosstask.neural import MultiTaskMLPClassifier, MultiTaskMLPRegressor
+    from crosstask.neural._torch import require_torch
+
+    require_torch("candidates='neural'")
+    if shape.n_rows < FEW_ROWS_FOR_A_NETWORK:
+        listed.findings.append(
+            (
+                "network-left-out",
+                f"a network was not tried: {shape.n_rows} rows are too few for it (below {FEW_ROWS_FOR_A_NETWORK}).",
+            )
+        )
+        return
+    network: Any = MultiTaskMLPClassifier if shape.classification else MultiTaskMLPRegressor
+    listed.models.append(("network", Prepared(network(unseen_task="pooled"), names=shape.names, levels=shape.levels)))
 
 
 def _from_estimators(candidates: Any, shape: DataShape) -> CandidateList:

@@ -21,11 +21,13 @@ class CrossTaskRegressor(CrossTask, RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    candidates : {"default", "linear"} or list, default="default"
+    candidates : {"default", "linear", "neural"} or list, default="default"
         "default": task mean, each task's own ridge ("own"), shared slopes with free intercepts ("pooled"), "mean
         tied", "easy adapt" (MeanTied with ``centre_weight=1``, the same model), "feature norm", and histogram
         gradient boosting with the task as a category where rows suffice. "linear": all of these but boosting, so
-        that the guarded model is linear in the encoded columns (see ``coefficients``). A list of estimators or
+        that the guarded model is linear in the encoded columns (see ``coefficients``). "neural": the default ones
+        and, from 500 rows on, :class:`crosstask.MultiTaskMLPRegressor`; it needs PyTorch and costs more time than all
+        the others together. A list of estimators or
         (name, estimator): each is tried once for each task ("name, own") and once on all tasks with the task as a
         feature ("name, pooled"); one that takes ``task=`` itself is tried as it is.
     task_column : str or int, optional
