@@ -280,7 +280,7 @@ def test_progress_is_reported_to_a_callable():
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
-        ({"candidates": "best"}, "candidates='best' is not known: use 'default', 'linear', or a list"),
+        ({"candidates": "best"}, "candidates='best' is not known: use 'default', 'linear', 'neural', or a list"),
         ({"candidates": []}, "holds no models"),
         ({"candidates": [Ridge]}, "is no estimator"),
         ({"candidates": [("a", Ridge()), ("a", Ridge())]}, "2 candidates are named 'a'"),

@@ -188,7 +188,7 @@ def _add_network(listed: CandidateList, shape: DataShape) -> None:
 def _from_estimators(candidates: Any, shape: DataShape) -> CandidateList:
     if not isinstance(candidates, (list, tuple)) or not candidates:
         raise ValueError(
-            f"candidates={candidates!r} holds no models: use 'default', 'linear', or a list of estimators such as "
+            f"candidates={candidates!r} holds no models: use 'default', or a list of estimators such as "
             "[('boosting', HistGradientBoostingRegressor())]."
         )
     models: list[tuple[str, Any]] = []
