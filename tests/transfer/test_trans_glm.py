@@ -202,3 +202,27 @@ def test_poisson_predicts_means_and_refuses_negative_counts():
     np.testing.assert_allclose(model.predict(X), np.exp(X @ model.coef_ + model.intercept_))
     with pytest.raises(ValueError, match="loss='poisson' is for counts"):
         model.fit(X, y - 1.0, task=task)
+
+
+def test_intervals_cover_as_often_as_they_say():
+    slopes, covered, wide = np.repeat([0.5, 0.0], [5, 75]), [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        X, task = rng.standard_normal((240, 80)), np.repeat([0, 1, 2], 80)
+        y = X @ slopes + rng.standard_normal(240)
+        model = TransGLMRegressor(0, alpha=0.1, debias_alpha=0.2, sources="all", intervals=True).fit(X, y, task=task)
+        table = model.confidence_intervals(0.9)
+        covered.append((table["low"] <= slopes) & (slopes <= table["high"]))
+        wide.append(table["high"] - table["low"])
+    rate = np.mean(covered, axis=0)
+    assert abs(rate.mean() - 0.9) < 0.03
+    assert rate[:5].mean() > 0.75
+    assert 0.2 < np.mean(wide) < 0.6
+
+
+def test_intervals_are_for_what_they_are_for():
+    X, y, task = cases(0)
+    with pytest.raises(ValueError, match="fitted without intervals: set intervals=True"):
+        TransGLMRegressor("target", sources="all", n_alphas=8, cv=3).fit(X, y, task=task).confidence_intervals()
+    with pytest.raises(ValueError, match="intervals=True is for loss='squared'"):
+        TransGLMRegressor("target", loss="poisson", intervals=True, sources=[], cv=3).fit(X, y**2, task=task)

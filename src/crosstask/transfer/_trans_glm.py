@@ -10,10 +10,13 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
 
-from crosstask.losses import Huber, Logistic, Loss, Quantile, as_loss
+from crosstask.losses import Huber, Logistic, Loss, Quantile, Squared, as_loss
+from crosstask.transfer._desparsified import desparsified
 from crosstask.transfer._lasso import Floats
+from crosstask.transfer._lasso_cv import Rows
 from crosstask.transfer._rows import TransferRows
 from crosstask.transfer._trans_glm_base import TransGLMBase
+from crosstask.transfer._trans_glm_fit import Judged, TwoSteps
 
 
 class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
@@ -56,6 +59,8 @@ class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
         Most sweeps for one alpha.
     random_state : int, RandomState or None, default=None
         Deals rows to folds; None deals them in the same way every time.
+    intervals : bool, default=False
+        Also find what :meth:`confidence_intervals` shows: one more lasso for each column. Squared loss only.
 
     Attributes
     ----------
@@ -110,6 +115,8 @@ class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
     ----------
     .. [1] Tian and Feng (2023), Transfer learning under high-dimensional generalized linear models, JASA 118.
     .. [2] Nadeau and Bengio (2003), Inference for the generalization error, Machine Learning 52.
+    .. [3] Van de Geer, Buhlmann, Ritov and Dezeure (2014), On asymptotically optimal confidence regions and tests for
+       high-dimensional models, Annals of Statistics 42.
 
     Examples
     --------
@@ -142,12 +149,14 @@ class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
         tol: float = 1e-8,
         max_iter: int = 10_000,
         random_state: Any = None,
+        intervals: bool = False,
     ) -> None:
         TransGLMBase.__init__(
             self, target_task, task_column, sources, alpha, debias_alpha, level, cv, n_alphas, standardize, tol,
             max_iter, random_state,
         )  # fmt: skip
         self.loss = loss
+        self.intervals = intervals
 
     def _loss(self) -> Loss:
         loss = as_loss(self.loss)
@@ -165,6 +174,46 @@ class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
 
     def _predict_table(self, table: Any) -> NDArray[np.float64]:
         return self._loss().prediction(self._linear(table))
+
+    def _keep(self, target: Rows, sources: list[Rows], judged: Judged, fitted: TwoSteps) -> None:
+        if self.intervals and not isinstance(self._loss(), Squared):
+            raise ValueError(
+                f"intervals=True is for loss='squared', and loss={self.loss!r} was given: drop one of them."
+            )
+        super()._keep(target, sources, judged, fitted)
+        self._interval: dict[str, Floats] | None = None
+        if self.intervals:
+            used = int(np.count_nonzero(self.debias_coef_))
+            estimate, error = desparsified(target, self.coef_, used)
+            self._interval = {"estimate": estimate, "error": error}
+
+    def confidence_intervals(self, level: float = 0.95) -> Any:
+        r"""Return intervals of the target's coefficients: a frame (estimate, low, high), one row a column.
+
+        The estimate is :math:`\hat w_j + z_j'r / z_j'x_j` on the target's rows, :math:`z_j` what a lasso of column j on
+        the others leaves and r the residual of the transferred model; it is normal for many rows and few coefficients
+        [3]_. NaN for a constant column. ``level`` is the coverage of each interval, not of all together.
+
+        Raises
+        ------
+        ValueError
+            If the model was fitted without ``intervals=True``.
+        """
+        import pandas as pd
+        from scipy.stats import norm
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self, "coef_")
+        if self._interval is None:
+            raise ValueError("the model was fitted without intervals: set intervals=True and fit it again.")
+        if not 0.0 < level < 1.0:
+            raise ValueError(f"level={level!r}: give a coverage between 0 and 1, such as 0.95.")
+        estimate, reach = self._interval["estimate"], norm.ppf(0.5 + level / 2.0) * self._interval["error"]
+        names = getattr(self, "feature_names_in_", np.arange(len(estimate)))
+        index = pd.Index([name for name in names if name != self.task_column], name="column")
+        if len(index) != len(estimate):  # the task column was given by its position
+            index = pd.RangeIndex(len(estimate), name="column")
+        return pd.DataFrame({"estimate": estimate, "low": estimate - reach, "high": estimate + reach}, index=index)
 
 
 class TransGLMClassifier(TransGLMBase, ClassifierMixin, BaseEstimator):
