@@ -93,15 +93,17 @@ def test_folds_that_are_done_choose_alpha():
     assert np.isfinite(model.path_["cv_loss"]).all()
 
 
-def test_an_interruption_before_anything_is_known_goes_on():
+def test_an_interruption_at_once_leaves_the_null_model():
     X, y, task = table()
 
     def at_once(*_):
         raise KeyboardInterrupt
 
     problem = Problem(TaskData.from_arrays(X, y, task), Squared(), FeatureNorm())
-    with pytest.warns(ConvergenceWarning, match="interrupted after 0 iterations"):  # the null model is known at once
-        solve(problem, 1e-3, tell=at_once)
+    with pytest.warns(ConvergenceWarning, match="interrupted after 0 iterations"):
+        answer = solve(problem, 1e-3, tell=at_once)
+    assert not answer.coef.any()
+    assert answer.objective == pytest.approx(problem.null_objective)
 
 
 def test_progress_is_printed_about_once_a_second(monkeypatch, capsys):

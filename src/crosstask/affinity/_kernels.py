@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from crosstask.tasks._compiled import njit
 
 Array = NDArray[np.float64]
 
 
-@njit(cache=True)
+@njit()
 def best_partitions(cost: Array, n_tasks: int) -> NDArray[np.int64]:
     """Return for each number of groups the last group of the best partition of every set of tasks.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from crosstask.tasks._compiled import njit
 
 Array = NDArray[np.float64]
 
 
-@njit(cache=True)
+@njit()
 def taut_strings(Y: Array, radius: Array) -> Array:
     """Return argmin_x |x - y|^2 / 2 + radius sum_t |x_t+1 - x_t| for each row y of Y, in time linear in its length."""
     out = np.empty(Y.shape)
@@ -18,7 +19,7 @@ def taut_strings(Y: Array, radius: Array) -> Array:
     return out
 
 
-@njit(cache=True)
+@njit()
 def pull_taut(y: Array, radius: float, out: Array) -> None:
     """Write the slopes of the shortest path, from end to end, inside a tube around the cumulated y.
 
@@ -52,7 +53,7 @@ def pull_taut(y: Array, radius: float, out: Array) -> None:
     out[at:] = (wall[0, n] - height) / (n - at)  # both paths are straight from here to their common end
 
 
-@njit(cache=True)
+@njit()
 def add_corner(
     wall: Array, corners: NDArray[np.int64], first: int, count: int, i: int, at: int, height: float, sign: float
 ) -> int:

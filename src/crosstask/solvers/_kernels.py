@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from crosstask.tasks._compiled import njit
 
 Array = NDArray[np.float64]
 
@@ -12,7 +13,7 @@ Array = NDArray[np.float64]
 REORDER = {"reassoc", "contract"}
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def group_length(a: Array, c: Array, cut: float, near: float) -> float:
     """Return |w| for w = argmin sum_q a_q w_q^2 / 2 - c_q w_q + cut |w|, zero if |c| <= cut.
 
@@ -41,7 +42,7 @@ def group_length(a: Array, c: Array, cut: float, near: float) -> float:
     return length
 
 
-@njit(cache=True)
+@njit()
 def group_sweep(G: Array, gradient: Array, W: Array, size: Array, cut: float) -> None:
     """Go once over the features of a quadratic plus ``cut`` times their group norm, in place.
 
@@ -84,7 +85,7 @@ def group_sweep(G: Array, gradient: Array, W: Array, size: Array, cut: float) ->
                         gradient[t, m, i] += G[t, k, j, m, i] * change
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def residual_sweep(X: Array, starts: NDArray[np.intp], r: Array, W: Array, size: Array, cut: float) -> None:
     """Go once over the features of sum_t |X_t'w_t - y_t|^2 / 2 + cut sum_j |W_j|, in place.
 
@@ -128,7 +129,7 @@ def residual_sweep(X: Array, starts: NDArray[np.intp], r: Array, W: Array, size:
                 own[i] += x[i] * change
 
 
-@njit(cache=True, fastmath=REORDER)
+@njit(fastmath=REORDER)
 def shared_sweep(G: Array, gradient: Array, W: Array, cut: float) -> bool:
     """Go once over a block of features that all tasks share, in place; return whether any slope moved.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from crosstask.tasks._compiled import njit
 
 Array = NDArray[np.float64]
 
 
-@njit(cache=True)
+@njit()
 def shrink(value: Any, cut: Any) -> float:
     """Return the minimiser of (b - value)^2 / 2 + cut |b|."""
     if value > cut:
@@ -21,7 +22,7 @@ def shrink(value: Any, cut: Any) -> float:
     return 0.0
 
 
-@njit(cache=True)
+@njit()
 def gram_path(
     G: Array, c: Array, penalty: Array, alphas: Array, start: Array, tol: float, max_sweeps: int
 ) -> tuple[Array, int]:
@@ -92,7 +93,7 @@ def gram_path(
     return path, sweeps
 
 
-@njit(cache=True)
+@njit()
 def newton_sweeps(
     X: Array,
     curvature: Array,
