@@ -55,12 +55,14 @@ class OwnRows:
 
     def columns(self, features: Features) -> Array:
         """Return some columns of X as rows, shape (m, n_pairs)."""
-        X: Any = self.data.X[:, features]
-        picked = np.ascontiguousarray((X.toarray() if sparse.issparse(X) else X).T, dtype=np.float64)
-        if self.data.table_row is not None:
-            picked = picked[:, self.data.table_row]
-        if self.rows.shift.any():
-            picked -= self.rows.shift.T[features][:, self.data.codes]
+        table: Any = self.data.X
+        kept: Any = slice(None) if np.array_equal(features, np.arange(self.n_features)) else features
+        if sparse.issparse(table):
+            table, kept = table[:, features].toarray(), slice(None)
+        picked = np.empty((len(features), len(self.target)))
+        for t, own in enumerate(self.segments):  # a task at a time stays in the processor's cache
+            rows = table[own] if self.data.table_row is None else table[self.data.table_row[own]]
+            np.subtract(rows[:, kept], self.rows.shift[t, features], out=picked[:, own].T)
         picked *= self.root
         return picked
 
