@@ -80,7 +80,8 @@ def first_fits(repeats: int) -> None:
         done = subprocess.run([sys.executable, "-c", FRESH], capture_output=True, text=True, check=True)
         times.append([float(line) for line in done.stdout.split()])
     first, second = np.median(np.array(times[1:]), axis=0)
-    print(f"first fit of a process {first:.3f} s, second {second:.3f} s of the processor: kernels cost {first - second:.3f} s")
+    print(f"first fit of a process {first:.3f} s of the processor, second {second:.3f} s: ", end="")
+    print(f"kernels cost {first - second:.3f} s")
 
 
 def simulated(loss: object) -> ct.TaskData:
