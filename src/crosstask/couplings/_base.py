@@ -141,3 +141,8 @@ def ridge_range(eigenvalues: Array, weight: float) -> tuple[float, float]:
 def norm_range(largest: float, share: float = 1e-3) -> tuple[float, float]:
     """Return the smallest alpha at which a norm leaves nothing, and a share of it."""
     return (largest, share * largest) if largest > 0 else (1.0, share)
+
+
+def floored(largest: float, smallest: float) -> tuple[float, float]:
+    """Return a range whose end is not below 1e-4 of its beginning, where steps along ill-conditioned data crawl."""
+    return largest, max(smallest, 1e-4 * largest)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from crosstask.couplings._base import AlphaProblem, Array, Coupling, ridge_range
+from crosstask.couplings._base import AlphaProblem, Array, Coupling, floored, ridge_range
 from crosstask.couplings._shared_subspace import checked_box, over_levels
 from crosstask.couplings._spectral import box_conjugate, box_kept, box_value, rescale, singular_values
 
@@ -124,7 +124,7 @@ class Clustered(Coupling):
         """Return where 1 % of the degrees of freedom are left between clusters, and 99 % within."""
         eigenvalues = problem.null_eigenvalues()
         largest = ridge_range(eigenvalues, self.weight)[0]
-        return largest, ridge_range(eigenvalues, self.weight / self.within)[1]
+        return floored(largest, ridge_range(eigenvalues, self.weight / self.within)[1])
 
     def _box(self) -> tuple[float, float, float]:
         return checked_box("Clustered", "within", self.within, "n_clusters", self.n_clusters, 2)

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from crosstask.couplings._base import AlphaProblem, Array, Coupling, ridge_range
+from crosstask.couplings._base import AlphaProblem, Array, Coupling, floored, ridge_range
 from crosstask.couplings._spectral import box_conjugate, box_kept, box_levels, box_value, rescale, singular_values
 
 
@@ -85,7 +85,7 @@ class SharedSubspace(Coupling):
         """Return where 1 % of the degrees of freedom are left inside the subspace, and 99 % outside."""
         eigenvalues = problem.null_eigenvalues()
         largest = ridge_range(eigenvalues, self.weight)[0]
-        return largest, ridge_range(eigenvalues, self.weight / self.outside)[1]
+        return floored(largest, ridge_range(eigenvalues, self.weight / self.outside)[1])
 
     def _box(self) -> tuple[float, float, float]:
         return checked_box("SharedSubspace", "outside", self.outside, "n_components", self.n_components, 1)

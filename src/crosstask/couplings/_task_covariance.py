@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from crosstask.couplings._base import AlphaProblem, Array, Coupling, ridge_range
+from crosstask.couplings._base import AlphaProblem, Array, Coupling, floored, ridge_range
 from crosstask.couplings._spectral import box_kept, rescale, singular_values
 from crosstask.couplings._trace_norm import trace_violation
 
@@ -103,4 +103,4 @@ class TaskCovariance(Coupling):
         gradient = problem.null_gradient()
         profiles = min(len(gradient), gradient[0].size)
         largest = ridge_range(eigenvalues, self.weight * (1.0 + self.ridge))[0]
-        return largest, ridge_range(eigenvalues, self.weight * (profiles + self.ridge))[1]
+        return floored(largest, ridge_range(eigenvalues, self.weight * (profiles + self.ridge))[1])
