@@ -37,12 +37,16 @@ def test_on_the_linear_start_boosting_adds_to_the_linear_prediction(rows):
     X, y, task = rows
     model = MultiTaskBoostingRegressor(start="linear", max_iter=50).fit(X, y, task=task)
     assert model.shared_.on_offset
-    assert 0 < model.n_iter_ <= 20
     linear = model.start_.decide(X, task)
     (booster,) = model.shared_.stage.rounds[0]
     expected = linear[:, 0] + booster.predict(np.column_stack([X, task, linear]))
     np.testing.assert_allclose(model.predict(X, task=task), expected)
-    assert booster.max_leaf_nodes == 8
+    assert model.n_iter_ == 50  # the small trees still gained at the last one, so the caller's own were taken
+    assert booster.max_leaf_nodes == 31
+    noise = np.random.default_rng(6).normal(size=300)
+    few = MultiTaskBoostingRegressor(start="linear").fit(X, X[:, 0] + 0.3 * np.abs(X[:, 1]) + 2 * noise, task=task)
+    assert few.n_iter_ <= 40
+    assert all(model.max_leaf_nodes == 8 for models in few.shared_.stage.rounds for model in models)
 
 
 def test_the_race_takes_the_linear_start_where_relations_are_linear_and_boosting_where_they_are_not():

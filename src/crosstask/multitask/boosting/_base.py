@@ -22,7 +22,7 @@ from crosstask.tasks._frames import as_table
 Array = NDArray[np.float64]
 
 STARTS = ("auto", "linear", "none")
-FEW_ROWS = 3000  # up to which the trees on the linear start are counted on three folds
+FEW_ROWS = 3000  # up to which the trees on the linear start are counted on two folds
 
 
 class TaskBoosting(TaskMixin):
@@ -170,12 +170,12 @@ class TaskBoosting(TaskMixin):
         }
 
     def _folds(self, table: Any, opened: TaskRows, sample_weight: Any) -> Folds:
-        """Return the folds of the race: by default one to three, that each hold out a fifth of each task."""
+        """Return the folds of the race: by default one or two, that each hold out a fifth of each task."""
         if len(opened.y if opened.y is not None else ()) < 10:
             return []
         cv = 5 if self.cv is None else self.cv
         folds = read_folds(cv, table, opened, sample_weight, self._seed(), strata=self._classifies())
-        return folds[: 3 if len(opened.codes) < FEW_ROWS else 1] if self.cv is None else folds
+        return folds[: 2 if len(opened.codes) < FEW_ROWS else 1] if self.cv is None else folds
 
     def _seed(self) -> Any:
         return 0 if self.random_state is None else self.random_state

@@ -1,0 +1,326 @@
+"""Beyond linear: boosting, support vector machines and Gaussian processes of many tasks, peers in the same run.
+
+    OMP_NUM_THREADS=1 python benchmarks/nonlinear.py [boosting] [classes] [svm] [gp] [--draws 3] [--rows 20,40,80,0]
+
+"boosting": RMSE on the rows held out of School, Parkinsons (a random and a forward split) and nlschools, with so many
+training rows a task drawn (0: 70 % of each task), and the seconds of processor time of a fit. "classes": mean log loss
+over the hospitals of the heart data. Peers are scikit-learn, LightGBM and CatBoost with the task as a category, all
+with 100 trees (CatBoost 300) and their other defaults, GPBoost with a random intercept where it is installed, and a
+linear EasyAdapt (MultiTaskRegressor, which solves it without the copies). "svm": equality with scikit-learn's SVC and
+SVR, and the linear form against the Gram form on School. "gp": coverage on simulations, and RMSE against one process a
+task.
+Data: the folder CROSSTASK_DATA (default ../shared/data); what is missing is left out and named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sklearn
+from scipy.stats import rankdata
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.gaussian_process.kernels import RBF
+from sklearn.impute import SimpleImputer
+from sklearn.metrics import log_loss
+from sklearn.svm import SVC, SVR
+
+import crosstask as ct
+from crosstask.datasets import load_heart
+
+DATA = Path(os.environ.get("CROSSTASK_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+def tables() -> dict[str, tuple[Any, Any, Any, bool]]:
+    """Return X, y, task and whether the split is forward in time (by the third column of Parkinsons)."""
+    found: dict[str, tuple[Any, Any, Any, bool]] = {}
+    for name, file, forward in (
+        ("school", "school", False),
+        ("parkinsons", "parkinsons", False),
+        ("parkinsons forward", "parkinsons", True),
+        ("nlschools", "nlschools", False),
+    ):
+        path = DATA / f"{file}.npz"
+        if not path.exists():
+            print(f"{path} is missing: set CROSSTASK_DATA to the folder that holds it; {name} is left out.")
+            continue
+        data = np.load(path)
+        y = data["y"].astype(float)
+        codes = np.unique(data["task"], return_inverse=True)[1]
+        found[name] = (data["X"].astype(float), y if y.ndim == 1 else y[:, 0], codes, forward)
+    return found
+
+
+def split(task: Any, n: int, seed: int, order: Any = None) -> tuple[Any, Any]:
+    """Draw n rows of each task, or 70 % where n is 0 or too many; the earliest ones where there is an order."""
+    rng = np.random.default_rng(seed)
+    train = []
+    for t in np.unique(task):
+        rows = np.flatnonzero(task == t)
+        size = n if 0 < n < len(rows) else max(1, int(0.7 * len(rows)))
+        train.append((rng.permutation(rows) if order is None else rows[np.argsort(order[rows])])[:size])
+    return np.concatenate(train), np.setdiff1d(np.arange(len(task)), np.concatenate(train))
+
+
+class AsCategory:
+    """A peer that takes the task as a category by a keyword of its own."""
+
+    def __init__(self, model: Any, **keywords: Any) -> None:
+        self.model, self.keywords = model, keywords
+
+    def fit(self, X: Any, y: Any, task: Any) -> Any:  # noqa: D102
+        self.model.fit(self._table(X, task), y, **{key: [X.shape[1]] for key in self.keywords})
+        return self
+
+    def predict(self, X: Any, task: Any) -> Any:  # noqa: D102
+        return self.model.predict(self._table(X, task))
+
+    def predict_proba(self, X: Any, task: Any) -> Any:  # noqa: D102
+        return self.model.predict_proba(self._table(X, task))
+
+    def _table(self, X: Any, task: Any) -> Any:
+        import pandas as pd
+
+        return pd.DataFrame(X).assign(task=task.astype(int)).rename(columns=str)
+
+
+class RandomIntercept:
+    """GPBoost: boosting plus a random intercept for each task."""
+
+    def fit(self, X: Any, y: Any, task: Any) -> Any:  # noqa: D102
+        gpb: Any = importlib.import_module("gpboost")
+        likelihood = "gaussian" if y.dtype.kind == "f" else "bernoulli_logit"
+        self.effects = gpb.GPModel(group_data=task, likelihood=likelihood)
+        data = gpb.Dataset(X, y)
+        options = {"verbose": -1, "num_threads": 1, "learning_rate": 0.1}
+        self.model = gpb.train(params=options, train_set=data, gp_model=self.effects, num_boost_round=100)
+        return self
+
+    def predict(self, X: Any, task: Any) -> Any:  # noqa: D102
+        return self.model.predict(data=X, group_data_pred=task, predict_var=False)["response_mean"]
+
+
+def peers(classification: bool) -> dict[str, Callable[[], Any]]:
+    """Return makers of the models, ours first."""
+    boost: Any = HistGradientBoostingClassifier if classification else HistGradientBoostingRegressor
+    ours: Any = ct.MultiTaskBoostingClassifier if classification else ct.MultiTaskBoostingRegressor
+    linear: Any = ct.MultiTaskClassifier if classification else ct.MultiTaskRegressor
+    rows: dict[str, Callable[[], Any]] = {
+        "crosstask": ours,
+        "scikit-learn": lambda: ct.PooledTasks(boost(), "category"),
+        "easy adapt": linear,
+    }
+    kind = "Classifier" if classification else "Regressor"
+    for name, options, keyword in (
+        ("lightgbm", {"n_jobs": 1, "verbose": -1}, {}),
+        (
+            "catboost",
+            {"iterations": 300, "thread_count": 1, "verbose": 0, "allow_writing_files": False},
+            {"cat_features": 1},
+        ),
+    ):
+        try:
+            module = importlib.import_module(name)
+        except ImportError:
+            print(f"{name} is not installed: its column is left out.")
+            continue
+        made: Any = getattr(module, ("LGBM" if name == "lightgbm" else "CatBoost") + kind)
+        keys = keyword or {"categorical_feature": 1}
+        rows[name] = lambda made=made, options=options, keys=keys: AsCategory(made(**options), **keys)
+    if not classification and importlib.util.find_spec("gpboost"):
+        rows["gpboost"] = RandomIntercept
+    return rows
+
+
+def show(title: str, scores: dict[str, list[float]], seconds: dict[str, list[float]]) -> dict[str, float]:
+    means = {name: float(np.mean(values)) for name, values in scores.items()}
+    times = {name: float(np.median(values)) for name, values in seconds.items()}
+    line = "".join(f"  {means[name]:9.4f} {times[name]:6.2f}s" for name in means)
+    behind = 100 * (means["crosstask"] / means["scikit-learn"] - 1)
+    print(f"{title:28s}{line}  {behind:+6.1f} % {times['crosstask'] / times['scikit-learn']:5.1f}x", flush=True)
+    return means
+
+
+def header(names: Any) -> None:
+    print(f"{'':28s}" + "".join(f"  {name:>17s}" for name in names) + "   ours against scikit-learn's: error, time")
+
+
+def ranks(tables: list[dict[str, float]]) -> None:
+    names = list(tables[0])
+    table = np.array([rankdata([row[name] for name in names]) for row in tables])
+    print("mean rank: " + ", ".join(f"{n} {r:.2f}" for n, r in zip(names, table.mean(axis=0), strict=True)), flush=True)
+
+
+def boosting(draws: int, sizes: list[int]) -> None:
+    makers = peers(classification=False)
+    header(makers)
+    results = []
+    for name, (X, y, task, forward) in tables().items():
+        for n in sizes:
+            scores: dict[str, list[float]] = {key: [] for key in makers}
+            seconds: dict[str, list[float]] = {key: [] for key in makers}
+            for seed in range(1 if forward else draws):
+                train, test = split(task, n, seed, X[:, 2] if forward else None)
+                for key, make in makers.items():
+                    start = time.process_time()
+                    model = make().fit(X[train], y[train], task=task[train])
+                    seconds[key].append(time.process_time() - start)
+                    error = model.predict(X[test], task=task[test]) - y[test]
+                    scores[key].append(float(np.sqrt(np.mean(error**2))))
+            results.append(show(f"{name}, {n or 'all'}", scores, seconds))
+    ranks(results)
+
+
+def classes(draws: int, sizes: list[int]) -> None:
+    makers = peers(classification=True)
+    frame = load_heart()
+    y, task = frame["ill"].to_numpy().astype(int), np.unique(frame["hospital"], return_inverse=True)[1]
+    X = frame.drop(columns=["ill", "hospital"]).to_numpy(dtype=float)
+    header(makers)
+    results = []
+    for n in sizes:
+        scores: dict[str, list[float]] = {key: [] for key in makers}
+        seconds: dict[str, list[float]] = {key: [] for key in makers}
+        for seed in range(2 * draws):
+            train, test = split(task, n, seed)
+            for key, make in makers.items():
+                filled = SimpleImputer(strategy="median", keep_empty_features=True).fit(X[train])
+                table = filled.transform(X) if key == "easy adapt" else X
+                start = time.process_time()
+                model = make().fit(table[train], y[train], task=task[train])
+                seconds[key].append(time.process_time() - start)
+                p = model.predict_proba(table[test], task=task[test])[:, 1]
+                sites = [task[test] == t for t in range(4)]
+                scores[key].append(float(np.mean([log_loss(y[test][s], p[s], labels=[0, 1]) for s in sites])))
+        results.append(show(f"heart, {n or 'all'}", scores, seconds))
+    ranks(results)
+
+
+def svm() -> None:
+    rng = np.random.default_rng(0)
+    X, task = rng.normal(size=(300, 4)), rng.integers(0, 3, size=300)
+    y = np.einsum("ij,ij->i", X, rng.normal(size=(3, 4))[task]) + 0.3 * rng.normal(size=300)
+    options: Any = {"gamma": 0.25, "tol": 1e-6}
+    for ours, theirs, target in ((ct.MultiTaskSVR, SVR, y), (ct.MultiTaskSVC, SVC, np.digitize(y, [-1.0, 1.0]))):
+        answer = "predict" if target is y else "decision_function"
+        pooled = ours(sharing=1.0, **options).fit(X, target, task=task)
+        one = getattr(theirs(**options).fit(X, target), answer)(X)
+        apart = ours(sharing=0.0, **options).fit(X, target, task=task)
+        gaps = [np.abs(getattr(pooled, answer)(X, task=task) - one).max()]
+        for t in range(3):
+            here = task == t
+            own = getattr(theirs(**options).fit(X[here], target[here]), answer)(X[here])
+            gaps.append(np.abs(getattr(apart, answer)(X[here], task=task[here]) - own).max())
+        print(f"{ours.__name__}: B all ones against the pooled machine {gaps[0]:.1e}, diagonal {max(gaps[1:]):.1e}")
+    found = tables().get("school")
+    if found is None:
+        return
+    X, y, task, _ = found
+    X, y = (X - X.mean(0)) / np.maximum(X.std(0), 1e-12), (y - y.mean()) / y.std()
+    train, test = split(task, 0, 0)
+    print(f"School, linear SVR, sharing .1, {len(train)} rows, largest difference of predictions, processor time")
+    for C in (0.01, 0.1, 1.0):
+        answers, times = [], []
+        for form in ("linear", "gram"):
+            start = time.process_time()
+            model = ct.MultiTaskSVR("linear", sharing=0.1, C=C, form=form).fit(X[train], y[train], task=task[train])
+            times.append(time.process_time() - start)
+            answers.append(model.predict(X[test], task=task[test]))
+        rmse = np.sqrt(np.mean((answers[0] - y[test]) ** 2))
+        gap = np.abs(answers[0] - answers[1]).max()
+        print(
+            f"  C {C:5.2f}: linear {times[0]:.2f} s, Gram {times[1]:.1f} s ({times[1] / times[0]:.0f} times), "
+            f"difference {gap:.1e}, RMSE {rmse:.4f} of the standard deviation",
+            flush=True,
+        )
+
+
+def simulate(n: int, seed: int) -> tuple[Any, Any, Any]:
+    """Draw rows of three tasks from the model itself."""
+    rng = np.random.default_rng(seed)
+    X, task = rng.uniform(-2, 2, size=(n, 2)), rng.integers(0, 3, size=n)
+    loadings = rng.normal(size=(3, 1))
+    B = loadings @ loadings.T + 0.1 * np.eye(3)
+    cov = B[task[:, None], task] * RBF(1.0)(X) + 1e-10 * np.eye(n)
+    return X, np.linalg.cholesky(cov) @ rng.normal(size=n) + 0.3 * rng.normal(size=n), task
+
+
+def gp(draws: int) -> None:
+    for n in (60, 100, 200, 400):
+        inside = []
+        for seed in range(10):
+            X, y, task = simulate(n + 200, 10 + seed)
+            model = ct.MultiTaskGPRegressor(rank=1).fit(X[:n], y[:n], task=task[:n])
+            low, high = model.predict_interval(X[n:], task=task[n:])
+            inside.append(np.mean((y[n:] >= low) & (y[n:] <= high)))
+        print(f"simulated, {n} rows in 3 tasks: 90 % intervals hold {100 * np.mean(inside):.1f} %", flush=True)
+    for name, n in (("parkinsons", 10), ("parkinsons", 20), ("sarcos", 30), ("sarcos", 60), ("sarcos", 120)):
+        path = DATA / ("sarcos_test.npz" if name == "sarcos" else f"{name}.npz")
+        if not path.exists():
+            print(f"{path} is missing: {name} is left out.")
+            continue
+        scores: dict[str, list[float]] = {"many tasks": [], "one a task": [], "linear": []}
+        times: list[float] = []
+        for seed in range(draws):
+            rng = np.random.default_rng(seed)
+            data = np.load(path)
+            X, y = data["X"].astype(float), data["y"].astype(float)
+            if name == "sarcos":  # different rows for each torque
+                y = y / y.std(axis=0)
+                rows = [rng.permutation(len(X))[: n + 300] for _ in range(7)]
+                train = [(X[r[:n]], y[r[:n], t], np.full(n, t)) for t, r in enumerate(rows)]
+                test = [(X[r[n:]], y[r[n:], t], np.full(300, t)) for t, r in enumerate(rows)]
+            else:
+                codes = np.unique(data["task"], return_inverse=True)[1]
+                first, second = split(codes, n, seed)
+                second = rng.permutation(second)[:1500]
+                train, test = [(X[first], y[first, 0], codes[first])], [(X[second], y[second, 0], codes[second])]
+            x, u, own = (np.concatenate(part) for part in zip(*train, strict=True))
+            z, v, to = (np.concatenate(part) for part in zip(*test, strict=True))
+            start = time.process_time()
+            model = ct.MultiTaskGPRegressor(n_restarts=0).fit(x, u, task=own)
+            times.append(time.process_time() - start)
+            alone = np.empty(len(v))
+            for t in np.unique(own):
+                single: Any = ct.MultiTaskGPRegressor(n_restarts=0).fit(x[own == t], u[own == t])
+                alone[to == t] = single.predict(z[to == t])
+            linear = ct.MultiTaskRegressor().fit(x, u, task=own).predict(z, task=to)
+            for key, predicted in zip(scores, (model.predict(z, task=to), alone, linear), strict=True):
+                scores[key].append(float(np.sqrt(np.mean((predicted - v) ** 2))))
+        shown = ", ".join(f"{key} {np.mean(values):.4f}" for key, values in scores.items())
+        print(f"{name}, {n} rows a task: RMSE {shown}; a fit takes {np.median(times):.1f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=[])
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--rows", default="20,40,80,0")
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    threads = os.environ.get("OMP_NUM_THREADS", "not set")
+    machine = (
+        f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, OMP_NUM_THREADS {threads}"
+    )
+    print(f"crosstask {ct.__version__}, scikit-learn {sklearn.__version__}, NumPy {np.__version__}, {machine}")
+    sizes = [int(n) for n in options.rows.split(",")]
+    for part in options.parts or ["boosting", "classes", "svm", "gp"]:
+        if part in ("boosting", "classes"):
+            (boosting if part == "boosting" else classes)(options.draws, sizes)
+        elif part == "svm":
+            svm()
+        else:
+            gp(options.draws)
+
+
+if __name__ == "__main__":
+    main()
