@@ -21,7 +21,7 @@ HASTE = 3  # the race runs with this multiple of the learning rate, and as many 
 OFFSET_LEAVES, OFFSET_ROWS_A_LEAF, OFFSET_BRAKE, OFFSET_SHARE = 8, 10, 1.0, 0.4
 TASK_TREES, TASK_LEAVES = 20, 8
 NEARLY_ALL = 0.8  # of max_iter: beyond it the race's curve is flat, and its smallest value chance
-SURELY = 1.0  # standard errors by which boosting y itself must be ahead
+SURELY = 1.0  # standard errors by which trees must gain; one or two of them to leave the linear start
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,9 @@ def fit_shared(
 ) -> Shared:
     """Run the race where there is one, and fit the winner to all rows with its best number of trees.
 
-    The linear start wins unless boosting y itself is better by more than the standard error: the choice is made on few
-    rows, and costs more where relations are linear than where they are not.
+    The linear start wins unless boosting y itself is better by more than two standard errors, for the choice is made on
+    few rows; one is enough where small trees on the linear start still gain at the last one. If the linear start wins
+    all the same, it then gets the caller's trees.
     """
     small = offset_options(options)
     if start == "none":
@@ -84,21 +85,23 @@ def fit_shared(
     plan = [(start if k < n_direct else "linear", *fold) for k, fold in enumerate(folds)]
     parts = [_race(columns, target, train, test, options, small, kind) for kind, train, test in plan]
     losses = {name: [part[name] for part in parts if name in part] for name in ("direct", "linear")}
-    rows = {name: _at_best(losses[name], target, [test for _, test in folds]) for name in losses if losses[name]}
+    held = [test for _, test in folds]
+    rows = {name: _at_best(losses[name], target, held, from_none=name == "linear") for name in losses if losses[name]}
     race = {name: float(loss.mean()) for name, (_, loss) in rows.items()}
+    # Small trees that still gain at the last one say that there is much left to learn.
+    unfinished = rows["linear"][0] == len(losses["linear"][0]) - 1
     winner = "linear"
     if start == "auto" and "direct" in rows:
         direct, linear = rows["direct"][1], rows["linear"][1]
-        winner = "direct" if surely_less(direct, linear[: len(direct)], SURELY) else "linear"
+        errors = SURELY if unfinished else 2.0 * SURELY
+        winner = "direct" if surely_less(direct, linear[: len(direct)], errors) else "linear"
     best = rows[winner][0]
     if winner == "direct":
         n_iter = round((best + 1) * HASTE)
         if n_iter > NEARLY_ALL * options["max_iter"]:
             n_iter = int(options["max_iter"])
         return Shared(fit_direct(columns.design, target, {**options, "max_iter": n_iter}), False, n_iter, race)
-    # Small trees that still gain at the last one are not enough: the winner then gets the caller's own.
-    at_the_end = best == len(losses["linear"][0]) - 1
-    chosen = {**options} if at_the_end else {**small, "max_iter": round(best * HASTE)}
+    chosen = {**options} if unfinished else {**small, "max_iter": round(best * HASTE)}
     n_iter, stage = int(chosen["max_iter"]), OffsetStage([])
     if n_iter:
         assert columns.offset is not None
@@ -106,11 +109,17 @@ def fit_shared(
     return Shared(stage, True, n_iter, race)
 
 
-def _at_best(losses: list[Array], target: Target, held: list[IntVector]) -> tuple[int, Array]:
-    """Return the number of trees of the smallest mean loss, and the weighted losses of all rows there."""
+def _at_best(losses: list[Array], target: Target, held: list[IntVector], *, from_none: bool) -> tuple[int, Array]:
+    """Return the number of trees of the smallest mean loss, and the weighted losses of all rows there.
+
+    On the linear start (``from_none``: the first losses are those of no tree) trees must gain more than the standard
+    error to be added at all.
+    """
     weights = [target.weight[rows] / target.weight.mean() for rows, _ in zip(held, losses, strict=False)]
     weighted = np.concatenate([loss * weight for loss, weight in zip(losses, weights, strict=True)], axis=1)
     best = int(np.argmin(weighted.mean(axis=1)))
+    if from_none and not surely_less(weighted[best], weighted[0], SURELY):
+        best = 0
     return best, weighted[best]
 
 

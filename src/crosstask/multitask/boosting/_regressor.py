@@ -24,10 +24,10 @@ class MultiTaskBoostingRegressor(TaskBoosting, RegressorMixin, BaseEstimator):
 
     h is scikit-learn's histogram boosting on all rows with the task as a category. :math:`x'w_t + b_t` is the linear
     model whose slopes are tied to a shared centre (:class:`MultiTaskRegressor`); h is fitted to what it leaves on rows
-    out of fold. Which of the two shared stages is used, and for how many trees, is decided by a race on a fifth of each
-    task's rows: the linear start, unless boosting y itself is ahead by more than the standard error. g_t is a stage on
-    the task's own rows, kept only where rows of the task that were held out say so, and trusted by
-    :math:`\rho_t = n_t / (n_t + \text{min\_task\_rows})`.
+    out of fold. Which of the two shared stages is used, and for how many trees, is decided by a race on a fifth of
+    each task's rows: the linear start, unless boosting y itself is ahead by more than two standard errors (one, where
+    small trees on the linear start still gain at the last one). g_t is a stage on the task's own rows, kept only where
+    rows of the task that were held out say so, and trusted by :math:`\rho_t = n_t / (n_t + \text{min\_task\_rows})`.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ from crosstask.multitask.boosting._targets import Target
 
 Array = NDArray[np.float64]
 
-_FOLDS, _N_ALPHAS, _N_ALPHAS_LOGISTIC = 5, 12, 6
+_FOLDS, _N_ALPHAS, _N_ALPHAS_LOGISTIC = 5, 12, 10
 
 
 class LinearStart(BaseEstimator):
