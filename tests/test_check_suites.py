@@ -152,7 +152,6 @@ DENSE = {
 LEAVES = {
     "check_sample_weight_equivalence_on_dense_data": "a leaf of scikit-learn's boosting counts rows, not weights",
 }
-LEAVES_TOO = {"check_weights_are_repetitions": "a leaf of scikit-learn's boosting counts rows, not weights"}
 ROUNDS = {
     f"check_sample_weight_equivalence_on_{kind}_data": "the number of rounds is chosen on folds of rows, where a row "
     "of weight two is one row; the check hands over folds, and cv is their number"
@@ -163,7 +162,7 @@ EXPECTED_FAILED = [  # which estimators, by a part of their text; check -> reaso
     ("MultiTaskClassifier", WIDE),
     ("MultiTaskMLPClassifier", WIDE),
     ("MultiTaskBoostingRegressor", LEAVES),
-    ("MultiTaskBoostingClassifier", LEAVES | LEAVES_TOO | WIDE),
+    ("MultiTaskBoostingClassifier", LEAVES | WIDE),
     ("TransferGuard(", KISH),
     ("CrossTask", KISH | DENSE),
     ("TrAdaBoostClassifier(cv", ROUNDS),
