@@ -127,11 +127,48 @@ def test_the_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["demo", "--report", str(report)]) == 0
     said = capsys.readouterr().out
     assert all(name in said for name in ("cleveland", "hungarian", "switzerland", "va", "CC BY 4.0"))
+    assert "Fitted on 30 patients of each hospital, drawn at random with seed 0; the other 800 test the fit." in said
+    assert "On the 800 patients that neither has seen, the guarded model's mean log loss is" in said
     assert f"Report: {report}" in said.replace("\n", " ")
     page = report.read_text(encoding="utf-8")
     assert "across 4 hospitals" in page
     assert "Effects" in page
+    assert "120</dd>" in page
+    assert "On patients that neither has seen" in page
     assert run(["demo", "--report", str(report)]) == 2
+
+
+def test_the_scores_on_unseen_rows() -> None:
+    """Against scikit-learn's metrics; the own model's loss against its coefficients, by hand."""
+    from sklearn.metrics import log_loss, roc_auc_score
+
+    from crosstask import CrossTaskClassifier, datasets
+    from crosstask.cli._demo import score
+
+    frame = datasets.load_heart()[["hospital", "ill", "age", "thalach"]].dropna()
+    seen = frame.groupby("hospital").sample(25, random_state=1)
+    unseen = frame.drop(seen.index)
+    model = CrossTaskClassifier(["pooled"], task_column="hospital", random_state=0)
+    model.fit(seen.drop(columns="ill"), seen["ill"])
+    found = score(model, unseen, "hospital", "ill", "Drawn.")
+
+    assert [task.name for task in found.tasks] == sorted(frame["hospital"].unique())
+    assert sum(task.rows for task in found.tasks) == found.mean.rows == len(unseen)
+    probability = model.predict_proba(unseen.drop(columns="ill"))[:, 1]
+    for task in found.tasks:
+        rows = (unseen["hospital"] == task.name).to_numpy()
+        y = unseen["ill"].to_numpy()[rows]
+        assert task.guarded_loss == pytest.approx(log_loss(y, probability[rows]))
+        assert task.guarded_auc == pytest.approx(roc_auc_score(y, probability[rows]))
+        assert task.gain == pytest.approx(1.0 - task.guarded_loss / task.own_loss)
+        assert task.low <= task.gain <= task.high
+
+    own, table = model.candidates_["own"], model.reader_.transform(unseen[["age", "thalach"]])
+    effects, constants = own.estimator_.coef_, own.estimator_.intercept_
+    for t, task in enumerate(found.tasks):
+        rows = (unseen["hospital"] == task.name).to_numpy()
+        z = own.encoder_.transform(table[rows]) @ effects[t] + constants[t]
+        assert task.own_loss == pytest.approx(log_loss(unseen["ill"].to_numpy()[rows], 1.0 / (1.0 + np.exp(-z))))
 
 
 def test_version_and_help() -> None:

@@ -42,6 +42,8 @@ Examples:
 
   crosstask demo
 
+  crosstask demo heart --seed 1
+
   crosstask demo parkinsons --report parkinsons.html
 """
 
@@ -272,10 +274,14 @@ def demo(
     time_budget: Annotated[
         float | None, typer.Option("--time-budget", min=1.0, help="Seconds after which no new candidate is begun.")
     ] = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all-rows", help="heart: fit all 920 patients, and hold none out.")
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw and of the folds.")] = 0,
     jobs: Annotated[int, typer.Option(help="Processes; -1 for all cores.")] = 1,
     force: Annotated[bool, typer.Option("--force", help="Replace a report that exists.")] = False,
 ) -> None:
     """See it at work on a real table: four hospitals, 42 patients, or three review sites."""
     from crosstask.cli._demo import run_demo
 
-    run_demo(name.value, report, time_budget=time_budget, jobs=jobs, force=force)
+    run_demo(name.value, report, all_rows=all_rows, seed=seed, time_budget=time_budget, jobs=jobs, force=force)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from crosstask.cli._target import Kind
+    from crosstask.report import HeldOut
+
+DRAWN = 30
 
 TOLD = {
     "heart": "920 patients of four hospitals: who has a narrowed coronary artery? Each hospital is a task, and the "
@@ -22,7 +25,9 @@ TOLD = {
 }
 
 
-def run_demo(name: str, report: Path, *, time_budget: float | None, jobs: int, force: bool) -> None:
+def run_demo(
+    name: str, report: Path, *, all_rows: bool, seed: int, time_budget: float | None, jobs: int, force: bool
+) -> None:
     """Fit a demonstration, print the verdict, and write the report."""
     from crosstask.cli._show import console
 
@@ -32,9 +37,43 @@ def run_demo(name: str, report: Path, *, time_budget: float | None, jobs: int, f
     out = console()
     out.print(TOLD[name])
     out.print(f"Data: {frame.attrs['source']}.", style="dim")
-    options |= {"task_column": task, "time_budget": time_budget, "random_state": 0, "n_jobs": jobs}
-    model = fit_model(kind, frame.drop(columns=target), frame[target], options, out)
-    finish(model, out, report=report, output=None, force=force)
+    seen, drawn = frame, ""
+    if name == "heart" and not all_rows:
+        seen = frame.groupby(task).sample(DRAWN, random_state=seed)
+        drawn = (
+            f"Fitted on {DRAWN} patients of each hospital, drawn at random with seed {seed}; "
+            f"the other {len(frame) - len(seen)} test the fit."
+        )
+        out.print(drawn)
+    options |= {"task_column": task, "time_budget": time_budget, "random_state": seed, "n_jobs": jobs}
+    model = fit_model(kind, seen.drop(columns=target), seen[target], options, out)
+    held_out = score(model, frame.drop(seen.index), task, target, drawn) if drawn else None
+    finish(model, out, report=report, output=None, force=force, held_out=held_out)
+
+
+def score(model: Any, unseen: pd.DataFrame, task: str, target: str, drawn: str) -> HeldOut:
+    """Score the guarded model and each task's own model on rows that were not in the fit."""
+    import numpy as np
+
+    from crosstask.metrics import per_task_scores, task_gain
+    from crosstask.report import HeldOut, HeldOutScores
+
+    tasks, y = unseen[task].to_numpy(), unseen[target].to_numpy()
+    matrix = model.reader_.transform(unseen.drop(columns=[task, target]))
+    own = model.candidates_[model.guard_.own_].predict_proba(matrix, task=tasks)
+    guarded = model.predict_proba(unseen.drop(columns=target))
+    position = np.arange(len(y)), np.searchsorted(model.classes_, y)
+    losses = [-np.log(np.clip(probability[position], 1e-15, None)) for probability in (own, guarded)]
+    gain = task_gain(losses[0], losses[1], tasks, random_state=0)
+    auc = [per_task_scores(y, p, tasks, metrics="roc_auc", classes=model.classes_)["roc_auc"] for p in (own, guarded)]
+
+    def of(name: str, row: str, auc_row: str) -> HeldOutScores:
+        found = gain.loc[row]
+        loss, interval = (found["own_loss"], found["model_loss"]), (found["gain"], found["low"], found["high"])
+        return HeldOutScores(name, int(found["n"]), *loss, *interval, *(values[auc_row] for values in auc))
+
+    rows = tuple(of(str(name), name, name) for name in model.tasks_)
+    return HeldOut(drawn, "patients", rows, of("mean", "(all tasks)", "(mean of tasks)"))
 
 
 def _problem(name: str) -> tuple[pd.DataFrame, Kind, dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from crosstask.cli._target import Kind
+    from crosstask.report import HeldOut
 
 
 @dataclass(frozen=True)
@@ -134,13 +135,21 @@ def _ours(error: BaseException) -> bool:
     return module.startswith(("crosstask.", "sklearn.utils"))
 
 
-def finish(model: Any, out: Console, *, report: Path | None, output: Path | None, force: bool) -> None:
+def finish(
+    model: Any,
+    out: Console,
+    *,
+    report: Path | None,
+    output: Path | None,
+    force: bool,
+    held_out: HeldOut | None = None,
+) -> None:
     """Print what was found, and write the files."""
     from crosstask.cli._show import show
     from crosstask.persistence import save
     from crosstask.report import collect, write_report
 
-    data = collect(model)
+    data = replace(collect(model), held_out=held_out)
     show(data, out)
     if report is not None:
         write_report(data, report, force=force)

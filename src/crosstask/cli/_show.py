@@ -6,12 +6,13 @@ import math
 from typing import TYPE_CHECKING
 
 from crosstask.report._scale import gain_text, interval_text, loss_text
-from crosstask.report._words import SAID, brief, headline, plural, summary
+from crosstask.report._tables import held_out_table
+from crosstask.report._words import SAID, brief, headline, held_out_sentence, plural, summary
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from crosstask.report import ReportData, TaskResult
+    from crosstask.report import HeldOut, ReportData, TaskResult
 
 MANY = 20
 ENDS = 5
@@ -40,6 +41,10 @@ def show(data: ReportData, out: Console) -> None:
     if data.findings:
         out.print("\nTo mind:")
         items(brief(data.findings), out)
+    if data.held_out is not None:
+        out.print(f"\n{held_out_sentence(data)}", style="bold", markup=False)
+        out.print()
+        _held_out(data.held_out, plural(data.task_word, 1), out)
 
 
 def items(sentences: list[str], out: Console) -> None:
@@ -82,4 +87,19 @@ def _table(data: ReportData, out: Console) -> None:
             interval_text(task.low, task.high),
             f"[{STYLES[task.code]}]{SAID[task.code]}[/]",
         )
+    out.print(table)
+
+
+def _held_out(held: HeldOut, task_word: str, out: Console) -> None:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    header, rows = held_out_table(held)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column(escape(task_word), overflow="fold")
+    for name in header:
+        table.add_column(name, justify="right")
+    for name, *texts in rows:
+        table.add_row(escape(name), *texts)
     out.print(table)

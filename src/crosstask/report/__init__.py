@@ -2,7 +2,7 @@
 
 from crosstask.report._affinity import AffinityDisplay
 from crosstask.report._collect import collect
-from crosstask.report._data import Calibration, CoefficientTable, Column, ReportData, TaskResult
+from crosstask.report._data import Calibration, CoefficientTable, Column, HeldOut, HeldOutScores, ReportData, TaskResult
 from crosstask.report._displays import CalibrationDisplay, CoefficientsDisplay, GainDisplay, WeightsDisplay
 from crosstask.report._page import render, write_report
 
@@ -14,6 +14,8 @@ __all__ = [
     "CoefficientsDisplay",
     "Column",
     "GainDisplay",
+    "HeldOut",
+    "HeldOutScores",
     "ReportData",
     "TaskResult",
     "WeightsDisplay",

@@ -122,6 +122,57 @@ class Column:
 
 
 @dataclass(frozen=True)
+class HeldOutScores:
+    """Scores of one task, or of the mean task, on rows that were kept out of the whole fit.
+
+    Parameters
+    ----------
+    name : str
+        Task id.
+    rows : int
+        Rows held out.
+    own_loss, guarded_loss : float
+        Mean log loss of the task's own model and of the guarded one.
+    gain, low, high : float
+        Relative reduction of the loss, (own - guarded) / own, with its interval.
+    own_auc, guarded_auc : float
+        Area under the ROC curve; NaN where the rows are of one class.
+    """
+
+    name: str
+    rows: int
+    own_loss: float
+    guarded_loss: float
+    gain: float
+    low: float
+    high: float
+    own_auc: float
+    guarded_auc: float
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The test on rows that neither the guarded model nor the own models have seen.
+
+    Parameters
+    ----------
+    drawn : str
+        How the rows of the fit were chosen, as a sentence.
+    row_word : str
+        What a row is, in the plural.
+    tasks : tuple of HeldOutScores
+        By task.
+    mean : HeldOutScores
+        Means over the tasks; ``rows`` is their sum, and the gain compares the mean losses.
+    """
+
+    drawn: str
+    row_word: str
+    tasks: tuple[HeldOutScores, ...]
+    mean: HeldOutScores
+
+
+@dataclass(frozen=True)
 class ReportData:
     """Everything that a report shows.
 
@@ -149,6 +200,8 @@ class ReportData:
         For classification.
     findings : tuple of (str, str)
         Code and sentence of everything that a reader should mind.
+    held_out : HeldOut or None
+        Scores on rows kept out of the fit, where some were.
     borrowed : tuple of (str, str)
         Code and sentence for every column in which some tasks have nothing of their own to learn from.
     reproduce : str
@@ -174,6 +227,7 @@ class ReportData:
     calibration: tuple[Calibration, ...] = ()
     findings: tuple[tuple[str, str], ...] = ()
     borrowed: tuple[tuple[str, str], ...] = ()
+    held_out: HeldOut | None = None
     reproduce: str = ""
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])

@@ -15,7 +15,7 @@ from crosstask.report._collect import collect
 from crosstask.report._data import ReportData
 from crosstask.report._figures import calibration_figure, forest_figure, gain_figure, weights_figure
 from crosstask.report._scale import gain_text, listed, loss_text, share_text
-from crosstask.report._tables import coefficient_rows, row_bars, score_table
+from crosstask.report._tables import coefficient_rows, held_out_table, row_bars, score_table
 
 FOLDED_COLUMNS = 25
 SHOWN_CLASSES = 9
@@ -57,6 +57,8 @@ def _context(data: ReportData) -> dict[str, Any]:
         "one": words.plural(data.task_word, 1),
         "several": words.plural(data.task_word, 2),
         "facts": {"own": loss_text(own), "guarded": loss_text(guarded), "change": _change(own, guarded)},
+        "held_out": None if data.held_out is None else held_out_table(data.held_out),
+        "held_out_said": "" if data.held_out is None else words.held_out_sentence(data),
         "findings": words.brief(data.findings),
         "borrowed": words.brief(data.borrowed),
         "groups": words.grouped(data.tasks),

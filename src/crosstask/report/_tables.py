@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosstask.report._data import CoefficientTable, ReportData
+from crosstask.report._data import CoefficientTable, HeldOut, ReportData
 from crosstask.report._figures import MANY
-from crosstask.report._scale import Scale, effect_text, interval_text, loss_text, share_text
+from crosstask.report._scale import Scale, effect_text, gain_text, interval_text, loss_text, share_text
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,25 @@ def score_table(data: ReportData) -> ScoreTable:
     names = [f"{name} (own)" if name == data.own and name != "own" else name for name in data.candidates]
     summary = _summary([*names, "guarded"], np.column_stack([losses, guarded]), losses)
     return ScoreTable([*names, "guarded"], rows, summary, ["mean", "median", "worst task", "best for"])
+
+
+def held_out_table(held: HeldOut) -> tuple[list[str], list[list[str]]]:
+    """Return the header, and a row of texts for each task, then one for the mean."""
+    header = ["held out", "own loss", "guarded loss", "gain", "interval", "own AUC", "guarded AUC"]
+    rows = [
+        [
+            task.name,
+            f"{task.rows:,}",
+            loss_text(task.own_loss),
+            loss_text(task.guarded_loss),
+            gain_text(task.gain),
+            interval_text(task.low, task.high),
+            loss_text(task.own_auc),
+            loss_text(task.guarded_auc),
+        ]
+        for task in (*held.tasks, held.mean)
+    ]
+    return header, rows
 
 
 def _summary(names: list[str], table: np.ndarray, losses: np.ndarray) -> list[tuple[str, list[Cell]]]:

@@ -72,6 +72,23 @@ def summary(data: ReportData) -> str:
     )
 
 
+def held_out_sentence(data: ReportData) -> str:
+    """What the rows say that neither model has seen."""
+    held = data.held_out
+    assert held is not None
+    one, several = plural(data.task_word, 1), plural(data.task_word, len(held.tasks))
+    size = gain_text(abs(held.mean.gain)).lstrip("+")
+    compared = "the same as" if size == "0 %" else f"{size} {'lower' if held.mean.gain > 0 else 'higher'} than"
+    lower = sum(task.gain > 0 for task in held.tasks)
+    better, worse = (sum(clearly) for clearly in zip(*((t.low > 0, t.high < 0) for t in held.tasks), strict=True))
+    return (
+        f"On the {held.mean.rows:,} {held.row_word} that neither has seen, the guarded model's mean {data.loss} is "
+        f"{compared} that of each {one}'s own model ({loss_text(held.mean.guarded_loss)} against "
+        f"{loss_text(held.mean.own_loss)}, every {one} counting the same). It is lower in {lower} of {len(held.tasks)} "
+        f"{several}: {_count(better, several).lower()} clearly, {_lose(worse)} clearly."
+    )
+
+
 def _rest(count: int, some_clear: bool) -> str:
     if count == 0:
         return ""
