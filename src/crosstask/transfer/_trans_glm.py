@@ -192,7 +192,8 @@ class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
 
         The estimate is :math:`\hat w_j + z_j'r / z_j'x_j` on the target's rows, :math:`z_j` what a lasso of column j on
         the others leaves and r the residual of the transferred model; it is normal for many rows and few coefficients
-        [3]_. NaN for a constant column. ``level`` is the coverage of each interval, not of all together.
+        (van de Geer and others, 2014). NaN for a constant column. ``level`` is the coverage of each interval, not of
+        all together.
 
         Raises
         ------

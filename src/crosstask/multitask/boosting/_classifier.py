@@ -50,8 +50,8 @@ class MultiTaskBoostingClassifier(TaskBoosting, ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    A stacking column of the linear log odds in scikit-learn's classifier was the other way to start from them; it was
-    measured against this one (docs/nonlinear.md). Cost and limits: see :class:`MultiTaskBoostingRegressor`.
+    A column of the linear log odds in scikit-learn's classifier would be another way to start from them; for classes it
+    was not measured against this one. Cost and limits: see :class:`MultiTaskBoostingRegressor`.
 
     References
     ----------
