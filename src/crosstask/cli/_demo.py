@@ -68,7 +68,7 @@ def score(model: Any, unseen: pd.DataFrame, task: str, target: str, drawn: str) 
     auc = [per_task_scores(y, p, tasks, metrics="roc_auc", classes=model.classes_)["roc_auc"] for p in (own, guarded)]
 
     def of(name: str, row: str, auc_row: str) -> HeldOutScores:
-        found: dict[str, Any] = gain.loc[row].to_dict()
+        found: Any = gain.loc[row]
         loss, interval = (found["own_loss"], found["model_loss"]), (found["gain"], found["low"], found["high"])
         return HeldOutScores(name, int(found["n"]), *loss, *interval, *(values[auc_row] for values in auc))
 
