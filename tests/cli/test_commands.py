@@ -134,7 +134,7 @@ def test_the_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "across 4 hospitals" in page
     assert "Effects" in page
     assert "120</dd>" in page
-    assert "On patients that neither has seen" in page
+    assert "Tested on patients that no model has seen" in page
     assert run(["demo", "--report", str(report)]) == 2
 
 

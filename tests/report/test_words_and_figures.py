@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from crosstask.report import ReportData
+from crosstask.report import HeldOut, HeldOutScores, ReportData
 from crosstask.report._figures import forest_figure, gain_figure, weights_figure, wilson
 from crosstask.report._scale import Formatter, Scale, gain_text, interval_text, listed, loss_text, round_numbers
-from crosstask.report._tables import score_table
-from crosstask.report._words import brief, headline, plural, summary
+from crosstask.report._tables import held_out_table, row_bars, score_table
+from crosstask.report._words import brief, headline, held_out_sentence, plural, summary
 
 Make = Callable[..., ReportData]
 
@@ -180,3 +180,21 @@ def test_findings_of_one_kind_are_counted_beyond_a_few() -> None:
     said = brief(findings)
     assert said[:4] == ["Column 0.", "Column 1.", "Column 2.", "Column 3."]
     assert said[4:] == ["5 more findings of this kind are in the model's findings_.", "Levels."]
+
+
+def test_tasks_of_one_size_are_said_once(report_data: Make) -> None:
+    tasks = tuple(replace(task, rows=30) for task in report_data(4).tasks)
+    assert row_bars(report_data(4, tasks=tasks)).said == "4 tasks with 30 rows each"
+
+
+def test_the_sentence_on_rows_held_out(report_data: Make) -> None:
+    scores = [HeldOutScores(f"ward {i}", 100, 0.5, 0.5 - gain / 2, gain, low, high, 0.7, 0.8)
+              for i, (gain, low, high) in enumerate([(0.2, 0.1, 0.3), (0.1, -0.1, 0.3), (-0.1, -0.2, -0.05)])]  # fmt: skip
+    mean = HeldOutScores("mean", 300, 0.5, 0.525, -0.05, -0.2, 0.1, 0.7, math.nan)
+    held = HeldOut("Drawn.", "patients", tuple(scores), mean)
+    assert held_out_sentence(report_data(4, held_out=held)) == (
+        "On the 300 patients that neither has seen, the guarded model's mean log loss is 5 % higher than that of each "
+        "hospital's own model (0.525 against 0.500, every hospital counting the same). It is lower in 2 of 3 hospitals: "
+        "1 gains clearly, 1 loses clearly."
+    )
+    assert held_out_table(held)[1][-1] == ["mean", "300", "0.500", "0.525", "−5 %", "−20 to +10 %", "0.700", "–"]

@@ -113,7 +113,8 @@ def row_bars(data: ReportData) -> RowBars:
     columns = [(round(100.0 * i / len(rows), 3), row[1], f"{row[0]}: {row[2]} rows") for i, row in enumerate(rows)]
     header = "" if all(not row[3] for row in rows) else ("share" if data.kind == "classification" else "mean")
     low, middle, high = (int(q) for q in np.quantile(counts, [0.0, 0.5, 1.0])) if len(counts) else (0, 0, 0)
-    said = f"{len(rows)} tasks with {low:,} to {high:,} rows, half of them with {middle:,} or more"
+    span = f"{low:,} rows each" if low == high else f"{low:,} to {high:,} rows, half of them with {middle:,} or more"
+    said = f"{len(rows)} tasks with {span}"
     return RowBars(rows, columns, header, said)
 
 
