@@ -188,13 +188,13 @@ def test_tasks_of_one_size_are_said_once(report_data: Make) -> None:
 
 
 def test_the_sentence_on_rows_held_out(report_data: Make) -> None:
-    scores = [HeldOutScores(f"ward {i}", 100, 0.5, 0.5 - gain / 2, gain, low, high, 0.7, 0.8)
-              for i, (gain, low, high) in enumerate([(0.2, 0.1, 0.3), (0.1, -0.1, 0.3), (-0.1, -0.2, -0.05)])]  # fmt: skip
+    gains = [(0.2, 0.1, 0.3), (0.1, -0.1, 0.3), (-0.1, -0.2, -0.05)]
+    scores = [HeldOutScores(f"ward {i}", 100, 0.5, 0.4, *gain, 0.7, 0.8) for i, gain in enumerate(gains)]
     mean = HeldOutScores("mean", 300, 0.5, 0.525, -0.05, -0.2, 0.1, 0.7, math.nan)
     held = HeldOut("Drawn.", "patients", tuple(scores), mean)
     assert held_out_sentence(report_data(4, held_out=held)) == (
         "On the 300 patients that neither has seen, the guarded model's mean log loss is 5 % higher than that of each "
-        "hospital's own model (0.525 against 0.500, every hospital counting the same). It is lower in 2 of 3 hospitals: "
-        "1 gains clearly, 1 loses clearly."
+        "hospital's own model (0.525 against 0.500, every hospital counting the same). It is lower in 2 of 3 "
+        "hospitals: 1 gains clearly, 1 loses clearly."
     )
     assert held_out_table(held)[1][-1] == ["mean", "300", "0.500", "0.525", "−5 %", "−20 to +10 %", "0.700", "–"]
