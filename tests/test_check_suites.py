@@ -114,6 +114,9 @@ TRANSFER = [
     SourceStacking(estimator=LOGISTIC),
     PriorRegressor(),
     PriorClassifier(),
+    PriorRegressor(loss="huber"),
+    PriorRegressor(loss="poisson"),
+    PriorClassifier(loss="squared_hinge"),
     FineTunedRegressor(),
     FineTunedClassifier(),
 ]

@@ -188,7 +188,7 @@ def test_rows_of_weight_zero_are_not_there_not_even_in_the_folds():
         ({"strength": 1.5}, "strength=1.5 for 1 source"),
         ({"strength": [0.1, 0.2]}, r"strength=\[0.1, 0.2\] for 1 source"),
         ({"strength": "all"}, "strength='all'"),
-        ({"loss": "hinge"}, "loss='hinge' is unknown to PriorRegressor: use squared"),
+        ({"loss": "hinge"}, "loss='hinge' is unknown to PriorRegressor: use squared or huber or poisson"),
         ({"cv": 1}, "at least 2 folds"),
         ({"n_alphas": 1}, "n_alphas=1"),
         ({"cv": [(np.arange(3), np.arange(0))]}, "without rows to train on or to test"),

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, softmax
 
+from crosstask.losses import Logistic, Loss, Multinomial, Squared
 from crosstask.transfer._folds import Folds
+from crosstask.transfer._newton_path import newton_path
 from crosstask.transfer._target import Target
 from crosstask.transfer._unwrap import Floats
 
@@ -40,8 +42,10 @@ class FoldDesign:
         Number d of columns before the rotation.
     total : float
         Sum of the sample weights.
-    classification, fit_intercept : bool
-        Logistic or squared loss; whether an intercept is learnt.
+    loss : Loss
+        What is minimised and, on held-out rows, judged by.
+    fit_intercept : bool
+        Whether an intercept is learnt.
     """
 
     rows: Floats
@@ -52,15 +56,14 @@ class FoldDesign:
     offset: Floats
     n_columns: int
     total: float
-    classification: bool
+    loss: Loss
     fit_intercept: bool
 
     @property
     def curvature(self) -> float:
-        """Upper bound of the loss's second derivative in one linear predictor."""
-        if not self.classification:
-            return 1.0
-        return 0.25 if self.indicator.shape[1] == 1 else 0.5
+        """Upper bound of the loss's second derivative in one linear predictor; for counts, which have none, mean y."""
+        bound = self.loss.smoothness
+        return bound if np.isfinite(bound) else float((self.train @ self.indicator).mean())
 
     @property
     def largest_curvature(self) -> float:
@@ -69,13 +72,13 @@ class FoldDesign:
 
     @property
     def weakest_alpha(self) -> float:
-        """Where a logistic path ends.
+        """Where the path of a loss for classes or counts ends.
 
         There a coefficient of a column of average variance 1 is held as by a normal prior of deviation 3, under which
         one standard deviation of x multiplies the odds by 20. Classes that a plane separates in a few rows would ask
         for less and less, and every row that is then held out on the wrong side costs ever more.
         """
-        if not self.classification:
+        if not (self.loss.classifies or self.loss.log_link):
             return 0.0
         return float(self.moment.sum(axis=1).mean()) / max(self.n_columns, 1) / (9.0 * self.total)
 
@@ -85,9 +88,11 @@ class FoldDesign:
         Infinite where a logistic path was left because its loss had risen by half.
         """
         offset = np.einsum("gs,snk->ngk", strengths, self.offset)
-        if self.classification:
+        if isinstance(self.loss, Logistic | Multinomial):
             return self._logistic(alphas, offset)
-        return self._squared(alphas, offset[:, :, 0])
+        if isinstance(self.loss, Squared):
+            return self._squared(alphas, offset[:, :, 0])
+        return newton_path(self, alphas, offset[:, :, 0])
 
     def _squared(self, alphas: Floats, offset: Floats) -> Floats:
         residual = self.indicator - offset  # (n, G)
@@ -151,7 +156,7 @@ class FoldDesign:
         return moved[:, :-1], moved[:, -1:]
 
 
-def fold_design(target: Target, folds: Folds, *, fit_intercept: bool) -> FoldDesign:
+def fold_design(target: Target, folds: Folds, loss: Loss, *, fit_intercept: bool) -> FoldDesign:
     """Rotate and shrink the target's columns, fold by fold; the cost is that of one eigenproblem a fold."""
     X = np.asarray(target.X.toarray() if hasattr(target.X, "toarray") else target.X)
     centred = X - target.mean if fit_intercept else X
@@ -161,7 +166,7 @@ def fold_design(target: Target, folds: Folds, *, fit_intercept: bool) -> FoldDes
     indicator, train, test = target.indicator(), folds.train, folds.test
     if target.classes is not None:
         centred, indicator, offset, train, test = _with_prior_rows(target, centred, indicator, offset, train, test)
-    mean = (train @ centred / train.sum(axis=1, keepdims=True))[:, None, :] if fit_intercept else 0.0
+    mean = (train @ centred / train.sum(axis=1, keepdims=True))[:, None, :] * float(fit_intercept)
     train = train / train[:, : len(target.y)].sum(axis=1, keepdims=True)  # prior rows count in the loss, not in n
     rows = centred - mean
     moments = np.swapaxes(rows, 1, 2) @ (train[:, :, None] * rows)
@@ -175,7 +180,7 @@ def fold_design(target: Target, folds: Folds, *, fit_intercept: bool) -> FoldDes
         offset,
         X.shape[1],
         float(target.weight.sum()),
-        target.classes is not None,
+        loss,
         fit_intercept,
     )
 

@@ -9,17 +9,29 @@ from numpy.typing import NDArray
 from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import Tags
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from crosstask.losses import SquaredHinge, as_loss
 from crosstask.tasks import numeric_matrix
 from crosstask.tasks._frames import as_table
 from crosstask.transfer._target import Target
 from crosstask.transfer._unwrap import Floats
 
 
+def _has_probabilities(estimator: Any) -> bool:
+    if estimator.loss == "squared_hinge" or isinstance(estimator.loss, SquaredHinge):
+        raise AttributeError(
+            f"loss={estimator.loss!r} gives margins and no probabilities, so there is no predict_proba: use "
+            "decision_function, or loss='logistic'."
+        )
+    return True
+
+
 class LinearModel(BaseEstimator):
     """What is linear in its columns."""
 
+    loss: Any
     coef_: Floats
     intercept_: Any
 
@@ -58,9 +70,9 @@ class LinearRegressorModel(RegressorMixin, LinearModel):
         Returns
         -------
         ndarray of shape (n,)
-            X @ coef_ + intercept_.
+            X @ coef_ + intercept_; its exponential, the mean, with ``loss="poisson"``.
         """
-        return self._linear(X)[:, 0]
+        return as_loss(self.loss).prediction(self._linear(X)[:, 0])
 
 
 class LinearClassifierModel(ClassifierMixin, LinearModel):
@@ -79,11 +91,12 @@ class LinearClassifierModel(ClassifierMixin, LinearModel):
         Returns
         -------
         ndarray of shape (n,) or (n, n_classes)
-            Log-odds of the second of two classes, or one score for each class.
+            Log-odds (squared hinge: margin) of the second of two classes, or one score for each class.
         """
         linear = self._linear(X)
         return linear[:, 0] if linear.shape[1] == 1 else linear
 
+    @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> Floats:
         """Probability of each class.
 

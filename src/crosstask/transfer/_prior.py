@@ -5,20 +5,22 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
+from sklearn.utils import Tags
 
+from crosstask.losses import Loss, Poisson, SquaredHinge
 from crosstask.transfer._predict import LinearClassifierModel, LinearRegressorModel
 from crosstask.transfer._prior_base import PriorBase
 
 
 class PriorRegressor(LinearRegressorModel, PriorBase):
-    r"""Ridge regression toward the coefficients of one or several sources.
+    r"""Regression with a ridge penalty toward the coefficients of one or several sources.
 
     .. math::
-        \min_{w, b} \; \frac{1}{n} \sum_i s_i \tfrac{1}{2} (y_i - x_i'w - b)^2
+        \min_{w, b} \; \frac{1}{n} \sum_i s_i L(y_i, x_i'w + b)
         + \frac{\alpha}{2} \Big| w - \sum_k a_k w_k \Big|^2,
 
-    n the sum of the sample weights s, :math:`w_k` the coefficients of source k, :math:`a_k` its strength; the
-    intercept is free, and with ``standardize`` the penalty acts on the columns divided by the target's standard
+    L the loss, n the sum of the sample weights s, :math:`w_k` the coefficients of source k, :math:`a_k` its strength.
+    The intercept is free, and with ``standardize`` the penalty acts on the columns divided by the target's standard
     deviations (the sources are converted exactly). Strength 0 is ridge regression on the target alone; strength 1
     with alpha to infinity is the source with the target's own intercept.
 
@@ -31,12 +33,14 @@ class PriorRegressor(LinearRegressorModel, PriorBase):
     alpha : "auto" or float, default="auto"
         Penalty. "auto" chooses it by cross-validation from infinity (only the intercept is learnt) down five decades
         (logistic: no further than a normal prior of deviation 3 on a standardised coefficient).
-        At strength 0 it equals ``Ridge(alpha=n * alpha)``.
+        At strength 0 it equals ``Ridge(alpha=n * alpha)`` and ``PoissonRegressor(alpha=alpha)``.
     strength : "auto", float or array-like of shape (n_sources,), default="auto"
         How much of the source the penalty pulls toward, from 0 to 1. A float with several sources is divided among
         them equally. "auto" chooses one strength for each source by the held-out loss, see Notes.
-    loss : "squared", default="squared"
-        (y - z)^2 / 2.
+    loss : {"squared", "huber", "poisson"} or Loss, default="squared"
+        L: (y - z)^2 / 2; ``crosstask.losses.Huber``, whose delta follows the spread of y unless it is given; or half
+        the Poisson deviance of counts with mean exp(z), whose sources must be models of the logarithm of the mean
+        (``PoissonRegressor``, or coefficients that are known).
     cv : int, splitter or list of (train, test) positions, optional
         Folds of the target's rows; None is 5, dealt three times where there are fewer than 200 rows.
     n_alphas : int, default=15
@@ -89,7 +93,8 @@ class PriorRegressor(LinearRegressorModel, PriorBase):
     keeps strength 0. Stacking the sources' predictions by non-negative least squares inside the folds was the other
     candidate: it judges the sources as they stand, before the penalty has corrected them.
 
-    Cost: one eigenproblem of size min(n, d) a fold; after that a point of the path costs O(n min(n, d)).
+    Cost: one eigenproblem of size min(n, d) a fold; after that a point of the path costs O(n min(n, d)), with the
+    Huber, Poisson and squared hinge losses O(n min(n, d)^2) for each of a few Newton steps.
 
     *When not to use it*: if the source's rows are at hand, joint estimation (:class:`crosstask.MultiTaskRegressor`)
     uses them better. On twenty rows cross-validation is itself uncertain: a source of opposite sign gets strength 0 on
@@ -115,7 +120,7 @@ class PriorRegressor(LinearRegressorModel, PriorBase):
     array([1.])
     """
 
-    _losses = ("squared",)
+    _losses = ("squared", "huber", "poisson")
     _classification = False
 
     def __init__(
@@ -124,7 +129,7 @@ class PriorRegressor(LinearRegressorModel, PriorBase):
         *,
         alpha: Literal["auto"] | float = "auto",
         strength: Any = "auto",
-        loss: Literal["squared"] = "squared",
+        loss: Literal["squared", "huber", "poisson"] | Loss = "squared",
         cv: Any = None,
         n_alphas: int = 15,
         fit_intercept: bool = True,
@@ -159,27 +164,34 @@ class PriorRegressor(LinearRegressorModel, PriorBase):
         self._fit(X, y, sample_weight)
         return self
 
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        tags.target_tags.positive_only = self.loss == "poisson" or isinstance(self.loss, Poisson)
+        return tags
+
 
 class PriorClassifier(LinearClassifierModel, PriorBase):
-    r"""Logistic regression with a ridge penalty toward the coefficients of one or several sources.
+    r"""A linear classifier with a ridge penalty toward the coefficients of one or several sources.
 
     .. math::
         \min_{W, b} \; \frac{1}{n} \sum_i s_i L(y_i, W x_i + b)
         + \frac{\alpha}{2} \Big\| W - \sum_k a_k W_k \Big\|^2,
 
-    L the logistic loss, or the multinomial one for three classes and more. All else is as in :class:`PriorRegressor`;
-    parameters and attributes are the same, with these differences.
+    L the logistic loss, the multinomial one for three classes and more, or the squared hinge of two classes.
+    All else is as in :class:`PriorRegressor`; parameters and attributes are the same, with these differences.
 
     Parameters
     ----------
     source : fitted classifier, KnownCoefficients, or a list of these, default=None
         Its classes are matched by label: one that it does not know gets zeros, one that the target lacks gets half a
         prior row of each class at the target's mean, so that its probability stays positive. The coefficients are
-        read as log-odds; those of a margin (``LinearSVC``, ``SGDClassifier(loss="hinge")``) have another scale.
-    loss : "logistic", default="logistic"
-        Log loss, in nats.
+        read as log-odds (squared hinge: as margins); those of ``LinearSVC`` and of ``SGDClassifier(loss="hinge")`` are
+        margins, of another scale.
+    loss : {"logistic", "squared_hinge"} or Loss, default="logistic"
+        Log loss, in nats; or that of ``LinearSVC``, for two classes and without ``predict_proba``.
     alpha, strength, cv, n_alphas, fit_intercept, standardize, tol, max_iter, random_state, n_jobs
-        As in :class:`PriorRegressor`; at strength 0 alpha equals ``LogisticRegression(C=1 / (n * alpha))``.
+        As in :class:`PriorRegressor`; at strength 0 alpha equals ``LogisticRegression(C=1 / (n * alpha))``, and
+        with the squared hinge ``LinearSVC(C=1 / (n * alpha))`` but for the intercept, which that one penalises.
 
     Attributes
     ----------
@@ -217,7 +229,7 @@ class PriorClassifier(LinearClassifierModel, PriorBase):
     array([1.])
     """
 
-    _losses = ("logistic",)
+    _losses = ("logistic", "squared_hinge")
     _classification = True
 
     def __init__(
@@ -226,7 +238,7 @@ class PriorClassifier(LinearClassifierModel, PriorBase):
         *,
         alpha: Literal["auto"] | float = "auto",
         strength: Any = "auto",
-        loss: Literal["logistic"] = "logistic",
+        loss: Literal["logistic", "squared_hinge"] | Loss = "logistic",
         cv: Any = None,
         n_alphas: int = 15,
         fit_intercept: bool = True,
@@ -260,3 +272,9 @@ class PriorClassifier(LinearClassifierModel, PriorBase):
         """
         self._fit(X, y, sample_weight)
         return self
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        assert tags.classifier_tags is not None
+        tags.classifier_tags.multi_class = not (self.loss == "squared_hinge" or isinstance(self.loss, SquaredHinge))
+        return tags

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from crosstask.losses import Huber, Logistic, Loss, Poisson, Squared, SquaredHinge, as_loss
 from crosstask.transfer._folds import deal_folds
 from crosstask.transfer._path import fold_design
 from crosstask.transfer._predict import LinearModel
@@ -15,6 +16,14 @@ from crosstask.transfer._selection import Selection, alpha_path, given_strength,
 from crosstask.transfer._solve import fit_prior
 from crosstask.transfer._target import Target, read_target
 from crosstask.transfer._unwrap import Floats
+
+_NAMES: dict[type[Loss], str] = {
+    Squared: "squared",
+    Huber: "huber",
+    Poisson: "poisson",
+    Logistic: "logistic",
+    SquaredHinge: "squared_hinge",
+}
 
 
 class PriorBase(LinearModel):
@@ -58,16 +67,15 @@ class PriorBase(LinearModel):
         self.n_jobs = n_jobs
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
-        if self.loss not in self._losses:
-            raise ValueError(
-                f"loss={self.loss!r} is unknown to {type(self).__name__}: use {' or '.join(self._losses)}."
-            )
-        target = read_target(self, X, y, sample_weight, classification=self._classification)
-        chosen = self._choose(target)
+        asked = self._asked_loss()
+        target = read_target(self, X, y, sample_weight, classification=self._classification, loss=asked)
+        loss = self._bound_loss(asked, target)
+        chosen = self._choose(target, loss)
         self.alpha_, self.strength_ = chosen.alpha, chosen.strength
         self.path_ = chosen.path() if len(chosen.losses) else None
         fitted = fit_prior(
             target,
+            loss,
             chosen.alpha,
             chosen.strength,
             fit_intercept=self.fit_intercept,
@@ -84,7 +92,27 @@ class PriorBase(LinearModel):
                 stacklevel=3,
             )
 
-    def _choose(self, target: Target) -> Selection:
+    def _asked_loss(self) -> Loss:
+        """Return the loss that the parameter stands for."""
+        name = self.loss if isinstance(self.loss, str) else _NAMES.get(type(self.loss))
+        if name not in self._losses:
+            raise ValueError(
+                f"loss={self.loss!r} is unknown to {type(self).__name__}: use {' or '.join(self._losses)}."
+            )
+        return as_loss(self.loss)
+
+    def _bound_loss(self, asked: Loss, target: Target) -> Loss:
+        """Return the loss for this y."""
+        if target.classes is not None:
+            asked = as_loss(self.loss, n_classes=len(target.classes))
+            asked.n_outputs(len(target.classes))  # refuses three classes where the loss is for two
+            return asked
+        asked.check_target(target.y)
+        if asked.log_link and not (target.y > 0).any():
+            raise ValueError("loss='poisson' needs a y above zero in some row, and y is zero in all: check the target.")
+        return asked.bound_to(target.y, np.zeros(len(target.y), dtype=np.intp), target.weight)
+
+    def _choose(self, target: Target, loss: Loss) -> Selection:
         strength = given_strength(self.strength, target.n_sources)
         alpha = _given_alpha(self.alpha)
         nothing = np.empty((0, 0))
@@ -97,7 +125,7 @@ class PriorBase(LinearModel):
             alpha = np.inf if alpha is None else alpha
             return Selection(alpha, mean, np.array([alpha]), mean[None, :], nothing, nothing)
         folds = deal_folds(self.cv, target, self.random_state)
-        design = fold_design(target, folds, fit_intercept=self.fit_intercept)
+        design = fold_design(target, folds, loss, fit_intercept=self.fit_intercept)
         if alpha is None:
             alphas = alpha_path(design.largest_curvature, int(self.n_alphas), design.weakest_alpha)
         else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from crosstask.couplings import Independent
-from crosstask.losses import Logistic, Multinomial, Squared
+from crosstask.losses import Loss
 from crosstask.solvers import Problem, solve
 from crosstask.transfer._target import Target
 from crosstask.transfer._unwrap import Floats
@@ -25,12 +25,11 @@ class PriorFit:
 
 
 def fit_prior(
-    target: Target, alpha: float, strength: Floats, *, fit_intercept: bool, tol: float, max_iter: int
+    target: Target, loss: Loss, alpha: float, strength: Floats, *, fit_intercept: bool, tol: float, max_iter: int
 ) -> PriorFit:
     """Minimise the objective: w = sum_k a_k w_k + v turns the penalty into a plain ridge on v."""
     centre = np.einsum("s,skd->kd", strength, target.source_coef)
     data = target.data()
-    loss = Squared() if target.classes is None else Logistic() if target.n_outputs == 1 else Multinomial()
     offset = np.asarray(data.X @ centre.T)
     problem = Problem(data, loss, Independent(), fit_intercept=fit_intercept, offset=offset)
     if np.isinf(alpha):  # the centre as it stands

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from crosstask.losses import Loss, Squared
 from crosstask.transfer._unwrap import Floats, linear_coefficients, thaw, verify_linear
 
 
@@ -100,7 +101,9 @@ class LinearSource:
     classes: NDArray[Any] | None
 
 
-def read_sources(source: Any, X: Any, names: NDArray[Any] | None, classification: bool) -> list[LinearSource]:
+def read_sources(
+    source: Any, X: Any, names: NDArray[Any] | None, classification: bool, loss: Loss | None = None
+) -> list[LinearSource]:
     """Turn the parameter ``source`` into coefficients on the target's columns, in the target's order.
 
     Parameters
@@ -113,6 +116,8 @@ def read_sources(source: Any, X: Any, names: NDArray[Any] | None, classification
         ``feature_names_in_`` of the target.
     classification : bool
         Whether the target is one.
+    loss : Loss, optional
+        The target's: with a log link a source's coefficients must be those of the logarithm of what it predicts.
 
     Raises
     ------
@@ -123,10 +128,15 @@ def read_sources(source: Any, X: Any, names: NDArray[Any] | None, classification
         return []
     given = list(source) if isinstance(source, list | tuple) else [source]
     wheres = ["the source"] if len(given) == 1 else [f"source {i}" for i in range(len(given))]
-    return [_read_one(one, where, X, names, classification) for one, where in zip(given, wheres, strict=True)]
+    return [
+        _read_one(one, where, X, names, classification, loss or Squared())
+        for one, where in zip(given, wheres, strict=True)
+    ]
 
 
-def _read_one(source: Any, where: str, X: Any, names: NDArray[Any] | None, classification: bool) -> LinearSource:
+def _read_one(
+    source: Any, where: str, X: Any, names: NDArray[Any] | None, classification: bool, loss: Loss
+) -> LinearSource:
     if isinstance(source, type):
         raise ValueError(f"{where} is the class {source.__name__}: pass a fitted model.")
     model, affine = thaw(source), None
@@ -134,7 +144,7 @@ def _read_one(source: Any, where: str, X: Any, names: NDArray[Any] | None, class
         read, own_names = _known(model), model.feature_names
     else:
         if hasattr(model, "tasks_") and hasattr(model, "coef_"):
-            return _read_one(_only_task(model, where), where, X, names, classification)
+            return _read_one(_only_task(model, where), where, X, names, classification, loss)
         affine = linear_coefficients(model, where)
         read, own_names = LinearSource(affine[0], _classes(model)), getattr(model, "feature_names_in_", None)
     _check_kind(read, where, model, classification)
@@ -144,7 +154,7 @@ def _read_one(source: Any, where: str, X: Any, names: NDArray[Any] | None, class
         rows = np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows)
         if order is not None:
             rows = rows[:, np.argsort(order)]
-        verify_linear(model, where, affine, rows)
+        verify_linear(model, where, affine, rows, loss)
     return read if order is None else replace(read, coef=read.coef[:, order])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
 
+from crosstask.losses import Loss
 from crosstask.tasks import TaskData, column_scale, numeric_matrix
 from crosstask.tasks._doors import check_target
 from crosstask.tasks._frames import as_table
@@ -73,7 +74,9 @@ class Target:
         return (self.y[:, None] == np.arange(len(self.classes))).astype(np.float64)
 
 
-def read_target(estimator: Any, X: Any, y: Any, sample_weight: Any, *, classification: bool) -> Target:
+def read_target(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, *, classification: bool, loss: Loss | None = None
+) -> Target:
     """Check the caller's rows, set ``n_features_in_`` and ``classes_``, and bring the sources to the same columns.
 
     Raises
@@ -96,7 +99,7 @@ def read_target(estimator: Any, X: Any, y: Any, sample_weight: Any, *, classific
     if len(kept) < len(weight):
         matrix, values, weight = matrix[kept], values[kept], weight[kept]
     names = getattr(estimator, "feature_names_in_", None)
-    sources = read_sources(estimator.source, matrix, names, classification)
+    sources = read_sources(estimator.source, matrix, names, classification, loss)
     classes = None
     if classification:
         values, classes = _encode(values, sources, name)

@@ -13,6 +13,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from crosstask.losses import Loss
+
 Floats = NDArray[np.float64]
 Affine = tuple[Floats, Floats]
 """Coefficients of shape (K, d) and intercepts of shape (K,)."""
@@ -68,11 +70,11 @@ def linear_coefficients(model: Any, where: str) -> Affine:
     return coef, intercept.copy()
 
 
-def verify_linear(model: Any, where: str, affine: Affine, rows: Floats) -> None:
+def verify_linear(model: Any, where: str, affine: Affine, rows: Floats, loss: Loss) -> None:
     """Check on a few rows that the coefficients say what the model says.
 
-    This is what refuses a log link (PoissonRegressor), one-against-one rows (SVC) and whatever else has a
-    ``coef_`` of another meaning.
+    This is what refuses another link than the target's (PoissonRegressor for ``loss="squared"``), one-against-one rows
+    (SVC) and whatever else has a ``coef_`` of another meaning.
 
     Raises
     ------
@@ -87,13 +89,13 @@ def verify_linear(model: Any, where: str, affine: Affine, rows: Floats) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the rows are in the right order, but carry no names
         said = np.asarray(answer(rows), dtype=np.float64)
+    if loss.log_link:
+        said = loss.predictor(said)
     expected = rows @ affine[0].T + affine[1]
     size = np.abs(rows) @ np.abs(affine[0]).T + np.abs(affine[1])
     if said.size != expected.size or np.any(np.abs(said.reshape(expected.shape) - expected) > 1e-6 * (size + 1e-12)):
-        raise ValueError(
-            f"{where} is {_name(model)}, whose coef_ is not what it computes with (a link function, or one row a pair "
-            f"of classes): {_INSTEAD}."
-        )
+        why = "no logarithmic link" if loss.log_link else "a link function, or one row a pair of classes"
+        raise ValueError(f"{where} is {_name(model)}, whose coef_ is not what it computes with ({why}): {_INSTEAD}.")
 
 
 def _pipeline(model: Pipeline, where: str) -> Affine:
