@@ -286,3 +286,13 @@ def test_classifiers_without_probabilities_are_told_what_serves():
     guard = TransferGuard([("own", IndependentTasks(LinearSVC())), ("pooled", LinearSVC())])
     with pytest.raises(ValueError, match="CalibratedClassifierCV"):
         guard.fit(X, y, task=task)
+
+
+@pytest.mark.parametrize("mode", ["balanced", "cautious", "bold"])
+def test_the_own_model_alone_is_served_as_it_is(mode):
+    X, y, task = regression()
+    own = IndependentTasks(Ridge())
+    guard = TransferGuard([("own", own)], mode=mode, random_state=0).fit(X, y, task=task)
+    np.testing.assert_allclose(guard.predict(X, task=task), own.fit(X, y, task=task).predict(X, task=task))
+    assert (guard.weights_.to_numpy() == 1.0).all()
+    assert "there was nothing to compare its own model with" in str(guard.verdict_)

@@ -77,6 +77,9 @@ def guard_weights(evidence: Evidence, mode: str = "balanced", borrowed: NDArray[
     n_tasks = evidence.n_tasks
     borrowed = np.zeros(n_tasks, dtype=bool) if borrowed is None else borrowed
     borrowed = borrowed | (evidence.total <= 0)
+    apart = np.eye(len(LEVELS))[np.zeros(n_tasks, dtype=np.intp)]
+    if evidence.n_candidates == 1:  # the own model alone: nothing to weigh
+        return Weights(np.ones((n_tasks, 1)), np.ones((n_tasks, 1)), np.ones(1), apart)
     scale = evidence.scale()
     shared = shared_stack(evidence, scale)
     expansion = Expansion.at(evidence, scale, shared)
@@ -84,7 +87,6 @@ def guard_weights(evidence: Evidence, mode: str = "balanced", borrowed: NDArray[
     even = evidence.loss.even
     others = expansion.of_others(speaks, even, evidence.centre)
     crowd = np.tile(shared, (n_tasks, 1)) if others is None else minimise_quadratic(*others)
-    apart = np.eye(len(LEVELS))[np.zeros(n_tasks, dtype=np.intp)]
     if mode == "bold":
         return Weights(np.tile(shared, (n_tasks, 1)), crowd, shared, apart)
     if mode == "cautious" or others is None:
