@@ -72,6 +72,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.transfer import KMM as KMM
     from crosstask.transfer import TCA as TCA
     from crosstask.transfer import ULSIF as ULSIF
+    from crosstask.transfer import ContinuedTraining as ContinuedTraining
     from crosstask.transfer import DomainClassifierWeights as DomainClassifierWeights
     from crosstask.transfer import EasyAdaptFeatures as EasyAdaptFeatures
     from crosstask.transfer import FineTunedClassifier as FineTunedClassifier
@@ -153,6 +154,7 @@ _CATALOGUE = {
     "crosstask.tasks": ("TaskData", "TaskStatistics", "keep_task"),
     "crosstask.transfer": (
         "CORAL",
+        "ContinuedTraining",
         "DomainClassifierWeights",
         "EasyAdaptFeatures",
         "FineTunedClassifier",

@@ -191,7 +191,12 @@ def test_every_public_estimator_is_tried_here() -> None:
             "MultiTaskGPRegressor",
         ),
         *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt", "GroupedTasks"),
-        *("TransferToEach", "OffsetTransfer", "SourceStacking"),  # the last two in tests/transfer
+        *(
+            "TransferToEach",
+            "OffsetTransfer",
+            "SourceStacking",
+            "ContinuedTraining",
+        ),  # but the first in tests/transfer
         *("TransferGuard", "PriorRegressor", "PriorClassifier", "FineTunedRegressor", "FineTunedClassifier"),
         *("CrossTaskRegressor", "CrossTaskClassifier"),
         *(

@@ -1,5 +1,6 @@
 """Transfer: a new task from fitted models of old ones, or from their rows."""
 
+from crosstask.transfer._continued_training import ContinuedTraining
 from crosstask.transfer._coral import CORAL
 from crosstask.transfer._domain_classifier import DomainClassifierWeights
 from crosstask.transfer._easy_adapt_features import EasyAdaptFeatures
@@ -29,6 +30,7 @@ __all__ = [
     "KMM",
     "TCA",
     "ULSIF",
+    "ContinuedTraining",
     "DomainClassifierWeights",
     "EasyAdaptFeatures",
     "FineTunedClassifier",
