@@ -78,6 +78,25 @@ def explained_variance(y: Any, predicted: Any, task: Any) -> tuple[float, float]
     return 100.0 * total, 100.0 * float(np.average(np.asarray(own)[kept], weights=np.asarray(size)[kept]))
 
 
+def candidate_scores(model: Any, X: Any, y: Any, task: Any) -> dict[str, float]:
+    """Return the global explained variance of each candidate of the flagship on the same rows; nothing for others."""
+    if not hasattr(model, "guard_"):
+        return {}
+    _, matrix = model._rows_to_serve(X, task)
+    fitted = model.candidates_.items()
+    return {name: explained_variance(y, one.predict(matrix, task=task), task)[0] for name, one in fitted}
+
+
+def against_candidates(flagship: Any, parts: list[dict[str, float]]) -> None:
+    """Print the flagship against the candidate that is best on average, paired over the splits."""
+    means = {name: float(np.mean([part[name] for part in parts])) for name in parts[0]}
+    best = max(means, key=means.__getitem__)
+    difference = flagship - np.array([part[best] for part in parts])
+    error = difference.std(ddof=1) / np.sqrt(len(difference))
+    print(f"  its best candidate: {best} {means[best]:.2f}; paired difference {difference.mean():+.2f} +- {error:.2f}")
+    print("  " + ", ".join(f"{name} {mean:.2f}" for name, mean in means.items()), flush=True)
+
+
 def main(only: list[str]) -> int:
     path = DATA / "school.npz"
     if not path.exists():
@@ -91,17 +110,20 @@ def main(only: list[str]) -> int:
     for name, make in models().items():
         if only and name not in only:
             continue
-        scores, seconds = [], []
+        scores, seconds, parts = [], [], []
         for train in data["train_mask"].astype(bool):
             start = time.perf_counter()
             model = make().fit(X[train], y[train], task=task[train])
             seconds.append(time.perf_counter() - start)
             predicted = model.predict(X[~train], task=task[~train])
             scores.append(explained_variance(y[~train], predicted, task[~train]))
+            parts.append(candidate_scores(model, X[~train], y[~train], task[~train]))
         mean, spread = np.mean(scores, axis=0), np.std(scores, axis=0, ddof=1)
         cells = [f"{m:8.2f} +- {s:4.2f}" for m, s in zip(mean, spread, strict=True)]
         aim = " / ".join("-" if a is None else str(a) for a in AIMS.get(name, ()))
         print(f"{name:26s}{cells[0]:>16s}{cells[1]:>16s}{np.mean(seconds):9.2f}  {aim}", flush=True)
+        if parts[0]:
+            against_candidates(np.array([score[0] for score in scores]), parts)
     return 0
 
 
