@@ -49,6 +49,8 @@ from crosstask.transfer import (
     SubspaceAlignment,
     TrAdaBoostClassifier,
     TrAdaBoostR2,
+    TransferForestClassifier,
+    TransferForestRegressor,
     TransGLMClassifier,
     TransGLMRegressor,
 )
@@ -119,6 +121,8 @@ TRANSFER = [
     PriorClassifier(loss="squared_hinge"),
     FineTunedRegressor(),
     FineTunedClassifier(),
+    TransferForestRegressor(n_estimators=5, random_state=0),
+    TransferForestClassifier(n_estimators=5, random_state=0),
 ]
 FROM_ROWS = [
     CORAL(),

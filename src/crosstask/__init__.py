@@ -89,6 +89,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.transfer import SubspaceAlignment as SubspaceAlignment
     from crosstask.transfer import TrAdaBoostClassifier as TrAdaBoostClassifier
     from crosstask.transfer import TrAdaBoostR2 as TrAdaBoostR2
+    from crosstask.transfer import TransferForestClassifier as TransferForestClassifier
+    from crosstask.transfer import TransferForestRegressor as TransferForestRegressor
     from crosstask.transfer import TransGLMClassifier as TransGLMClassifier
     from crosstask.transfer import TransGLMRegressor as TransGLMRegressor
     from crosstask.transfer import source_task as source_task
@@ -177,6 +179,8 @@ _CATALOGUE = {
         "TrAdaBoostR2",
         "TransGLMClassifier",
         "TransGLMRegressor",
+        "TransferForestClassifier",
+        "TransferForestRegressor",
         "ULSIF",
         "source_task",
     ),

@@ -197,6 +197,7 @@ def test_every_public_estimator_is_tried_here() -> None:
             "SourceStacking",
             "ContinuedTraining",
         ),  # but the first in tests/transfer
+        *("TransferForestRegressor", "TransferForestClassifier"),  # in tests/transfer
         *("TransferGuard", "PriorRegressor", "PriorClassifier", "FineTunedRegressor", "FineTunedClassifier"),
         *("CrossTaskRegressor", "CrossTaskClassifier"),
         *(

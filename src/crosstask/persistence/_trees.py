@@ -37,6 +37,8 @@ def check_trees(model: Any, path: str) -> None:
             sound = _tree_is_sound(owner, bound)
         elif hasattr(owner, "_predictors") and hasattr(owner, "_bin_mapper"):
             sound = _boosting_is_sound(owner)
+        elif type(owner).__name__ == "Trees" and type(owner).__module__ == "crosstask.transfer._forest_trees":
+            sound = _table_is_sound(owner, bound)
         else:
             continue
         if not sound:
@@ -99,6 +101,12 @@ def _tree_is_sound(tree: Any, bound: int | None) -> bool:
     inner = left != -1
     width = int(tree.n_features) if bound is None else min(bound, int(tree.n_features))
     return _follows(left, right, inner) and _within(features[inner], width)
+
+
+def _table_is_sound(trees: Any, bound: int | None) -> bool:
+    inner = trees.left != -1
+    known = bound is not None and _within(trees.roots, len(inner)) and len(trees.value) == len(inner)
+    return known and _follows(trees.left, trees.right, inner) and _within(trees.feature[inner], bound or 0)
 
 
 def _boosting_is_sound(model: Any) -> bool:
