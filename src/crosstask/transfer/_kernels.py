@@ -100,7 +100,7 @@ def newton_sweeps(
     gradient: Array,
     coef: Array,
     intercept: float,
-    columns: Array,
+    columns: NDArray[np.intp],
     cut: Array,
     tol: float,
     max_sweeps: int,
