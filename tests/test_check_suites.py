@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from importlib.util import find_spec
 
+import sklearn
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -55,6 +56,7 @@ from crosstask.transfer import (
     TransGLMRegressor,
 )
 
+OLD = sklearn.__version__.startswith("1.6.")
 LOGISTIC = LogisticRegression(max_iter=1000)
 MULTI_TASK = [
     IndependentTasks(Ridge()),
@@ -164,6 +166,11 @@ ROUNDS = {
     "of weight two is one row; the check hands over folds, and cv is their number"
     for kind in ("dense", "sparse")
 }
+FIRST_ROW = {
+    f"check_sample_weight_equivalence_on_{kind}_data": "for estimators of two classes scikit-learn 1.6 sets the class "
+    "of the first row against all others, and the first rows of its two samples differ"
+    for kind in ("dense", "sparse")
+}
 EXPECTED_FAILED = [  # which estimators, by a part of their text; check -> reason
     ("LogisticRegression", WIDE),
     ("MultiTaskClassifier", WIDE),
@@ -178,6 +185,10 @@ EXPECTED_FAILED = [  # which estimators, by a part of their text; check -> reaso
 
 def _expected(estimator):
     text = repr(estimator)
+    if OLD and "squared_hinge" in text:
+        return FIRST_ROW
+    if OLD and "TransGLMClassifier" in text:  # dense X only
+        return {check: why for check, why in FIRST_ROW.items() if "dense" in check}
     if "squared_hinge" in text:  # no predict_proba, whose shape that check asks for
         return {}
     return {check: why for part, reasons in EXPECTED_FAILED if part in text for check, why in reasons.items()}

@@ -86,14 +86,17 @@ def linear_encoder(table: Any, marked: Any) -> Any:
     """
     names = list(table.columns) if is_frame(table) else list(range(table.shape[1]))
     levels = _levels(table, marked, names)
-    numbers = [name for name in names if name not in levels]
+    spread_out = [
+        j for j, name in enumerate(names) if name in levels
+    ]  # scikit-learn 1.6 finds no polars column by name
+    numbers = [j for j, name in enumerate(names) if name not in levels]
     steps: list[Any] = []
     if numbers:
         filled = make_pipeline(SimpleImputer(keep_empty_features=True), MinMaxScaler(clip=True))
         steps.append(("numbers", filled, numbers))
     if levels:
         spread = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=30, sparse_output=False)
-        steps.append(("levels", spread, levels))
+        steps.append(("levels", spread, spread_out))
     return ColumnTransformer(steps)
 
 
