@@ -267,6 +267,16 @@ def predict(
     predict_table(model, table, output, encoding=encoding, trusted=trust or [], force=force)
 
 
+@app.command()
+def describe(
+    model: Annotated[Path, typer.Argument(help="A file that `crosstask fit -o` or `save` wrote.")],
+) -> None:
+    """Say what a saved model is, who wrote it, and what it takes."""
+    from crosstask.cli._describe import describe_model
+
+    describe_model(model)
+
+
 @app.command(epilog=DEMO_EXAMPLES)
 def demo(
     name: Annotated[Demo, typer.Argument(help="Which table.")] = Demo.heart,

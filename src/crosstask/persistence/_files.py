@@ -27,11 +27,15 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False) -> Path:
         If the file exists and ``force`` is False.
     IsADirectoryError, FileNotFoundError, PermissionError
         If the path is a directory, or its directory is absent or cannot be written to.
+    OSError
+        If the path is something else than a file, such as a pipe or a device.
     """
     target = Path(path)
     folder = target.parent
     if target.is_dir():
         raise IsADirectoryError(f"{target} is a directory: give the name of a file inside it.")
+    if target.exists() and not target.is_file():
+        raise OSError(f"{target} is a pipe or a device, which cannot be replaced by a file: give the name of a file.")
     if target.exists() and not force:
         raise FileExistsError(f"{target} exists already: choose another name, or allow it to be replaced with force.")
     if not folder.is_dir():
@@ -43,6 +47,9 @@ def check_output(path: str | os.PathLike[str], *, force: bool = False) -> Path:
 
 def write_atomically(path: str | os.PathLike[str], content: bytes, *, force: bool = False) -> Path:
     """Write a file so that a reader sees all of it or none of it, whatever happens in between.
+
+    Of several processes that write one path, one has its whole file there: the last with ``force``, else the first.
+    A symbolic link stays, and the file that it names is written.
 
     Parameters
     ----------
@@ -63,7 +70,7 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, *, force: boo
     OSError
         As :func:`check_output`, or when the disk refuses; then nothing has changed.
     """
-    target = check_output(path, force=force)
+    target = Path(os.path.realpath(check_output(path, force=force)))
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as stream:
@@ -71,11 +78,27 @@ def write_atomically(path: str | os.PathLike[str], content: bytes, *, force: boo
             stream.flush()
             os.fsync(stream.fileno())
         Path(name).chmod(_mode(target))
-        os.replace(name, check_output(target, force=force))
+        if force:
+            os.replace(name, check_output(target, force=True))
+        else:
+            _place(name, target)
     except BaseException:  # Ctrl-C too must leave nothing half written
         Path(name).unlink(missing_ok=True)
         raise
-    return target
+    return Path(path)
+
+
+def _place(name: str, target: Path) -> None:
+    """Give the file its name unless another has it, in one step where the file system knows hard links."""
+    try:
+        os.link(name, target)
+    except FileExistsError:
+        check_output(target)  # says it as ever
+        raise
+    except OSError:
+        os.replace(name, check_output(target))
+    else:
+        Path(name).unlink()
 
 
 def _mode(target: Path) -> int:

@@ -6,18 +6,19 @@ import io
 import json
 import os
 import warnings
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
-from zipfile import BadZipFile, ZipFile
+from typing import Any, TypeGuard
+from zipfile import ZipFile
 
 from crosstask.persistence._card import CARD, FORMAT, versions
 from crosstask.persistence._errors import ModelFileError, UntrustedTypesError, VersionMismatchWarning
+from crosstask.persistence._moved import with_new_homes
 from crosstask.persistence._trees import check_trees
 from crosstask.persistence._types import is_known
 
-_SAME_VERSIONS = ("crosstask", "scikit-learn")
+# What a file may grow to in memory: as zip bombs do a thousand times, and arrays of numbers seldom more than ten.
+MOST_FREE, MOST_RATIO = 256 * 2**20, 100
 
 
 def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) -> Any:
@@ -48,16 +49,23 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) ->
     Warns
     -----
     VersionMismatchWarning
-        If crosstask or scikit-learn have other versions than when the model was saved.
+        If scikit-learn has another version than when the model was saved, or crosstask an older one. Files of older
+        versions of crosstask open as they did there: the tests hold one of each.
+
+    Notes
+    -----
+    Reading takes at most the memory of the file and, unpacked, the larger of 256 MiB and 100 times its size; a file
+    that would unpack to more is refused.
     """
     from sklearn.exceptions import InconsistentVersionWarning
     from skops import io as skops_io
 
     name, content = str(path), _read(path)
     card = _card(name, content)
-    _warn_about_versions(name, card)
+    _warn_about_versions(name, card["versions"])
     admitted = {entry if isinstance(entry, str) else f"{entry.__module__}.{entry.__qualname__}" for entry in trusted}
     try:
+        content = with_new_homes(content)
         foreign = set(skops_io.get_untrusted_types(data=content))
         known = {one for one in foreign if is_known(one)}
         refused = foreign - known - admitted
@@ -105,14 +113,15 @@ def _read(path: str | os.PathLike[str]) -> bytes:
         raise ModelFileError(f"{file} is a directory, not a model file: name the file that save wrote.")
     if not file.exists():
         raise FileNotFoundError(f"there is no file {file}: check the name, or save a model there first.")
-    content = file.read_bytes()
-    if not content:
-        raise ModelFileError(f"{file} is empty: save the model again.")
-    if not content.startswith(b"PK"):
-        raise ModelFileError(
-            f"{file} is {_what(content)}, not a model that crosstask saved: use the file that save wrote."
-        )
-    return content
+    with file.open("rb") as stream:
+        begin = stream.read(1000)
+        if not begin:
+            raise ModelFileError(f"{file} is empty: save the model again.")
+        if not begin.startswith(b"PK"):
+            raise ModelFileError(
+                f"{file} is {_what(begin)}, not a model that crosstask saved: use the file that save wrote."
+            )
+        return begin + stream.read()
 
 
 def _what(content: bytes) -> str:
@@ -121,37 +130,50 @@ def _what(content: bytes) -> str:
         return "a pickle (which can run any code when it is read, and is never read here)"
     if content[:2] == b"\x1f\x8b" or (content[:1] == b"\x78" and int.from_bytes(content[:2]) % 31 == 0):
         return "a compressed file (perhaps a pickle by joblib, which is never read here)"
-    printable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in content[:1000])
-    return "a text file" if printable >= 0.95 * len(content[:1000]) else "some binary file"
+    printable = sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in content)
+    return "a text file" if printable >= 0.95 * len(content) else "some binary file"
 
 
 def _card(name: str, content: bytes) -> dict[str, Any]:
     try:
         with ZipFile(io.BytesIO(content)) as archive:
             members = set(archive.namelist())
-            if not {CARD, "schema.json"} <= members:
-                raise ModelFileError(f"{name} is a zip, but not a model that crosstask saved: it holds no {CARD}.")
-            card = json.loads(archive.read(CARD))
-    except (BadZipFile, ValueError, NotImplementedError, OSError, EOFError, zlib.error) as error:
-        if isinstance(error, ModelFileError):
-            raise
+            unpacked = sum(member.file_size for member in archive.infolist())
+            bomb = unpacked > max(MOST_FREE, MOST_RATIO * len(content))
+            card = json.loads(archive.read(CARD)) if {CARD, "schema.json"} <= members and not bomb else None
+    except Exception as error:  # zipfile has a dozen ways to say that bytes make no sense
         raise ModelFileError(f"{name} is a damaged model file ({error}): save or copy it again.") from error
-    if not isinstance(card, dict) or not isinstance(card.get("format"), int):
+    if not {CARD, "schema.json"} <= members:
+        raise ModelFileError(f"{name} is a zip, but not a model that crosstask saved: it holds no {CARD}.")
+    if bomb:
+        raise ModelFileError(
+            f"{name} has {len(content):,} bytes and would unpack to {unpacked:,}, which no model does: it is damaged "
+            "or forged."
+        )
+    if not _is_card(card):
         raise ModelFileError(f"{name} is a damaged model file (its {CARD} is not one of ours): save it again.")
     if card["format"] > FORMAT:
-        made_by = card.get("versions", {}).get("crosstask", "a newer release")
+        made_by = card["versions"].get("crosstask", "a newer release")
         raise ModelFileError(
             f"{name} was saved by crosstask {made_by}, which is newer than this one: upgrade crosstask."
         )
     return card
 
 
-def _warn_about_versions(name: str, card: dict[str, Any]) -> None:
-    saved, now = card.get("versions", {}), versions()
+def _is_card(card: Any) -> TypeGuard[dict[str, Any]]:
+    """Tell whether this is a page of ours: other values are shown, but these are used."""
+    if not isinstance(card, dict) or type(card.get("format")) is not int:
+        return False
+    made_by = card.get("versions")
+    return isinstance(made_by, dict) and all(isinstance(text, str) for text in made_by.values())
+
+
+def _warn_about_versions(name: str, saved: dict[str, str]) -> None:
+    now = versions()
     other = [
         f"{package} {saved[package]} (here {now[package]})"
-        for package in _SAME_VERSIONS
-        if package in saved and saved[package] != now[package]
+        for package, differs in (("crosstask", _newer), ("scikit-learn", str.__ne__))
+        if package in saved and differs(saved[package], now[package])
     ]
     if other:
         warnings.warn(
@@ -160,3 +182,13 @@ def _warn_about_versions(name: str, card: dict[str, Any]) -> None:
             VersionMismatchWarning,
             stacklevel=3,
         )
+
+
+def _newer(saved: str, now: str) -> bool:
+    """Tell whether the release that saved is newer than this one; what is no version of ours counts as newer."""
+    return _release(saved) > _release(now)
+
+
+def _release(version: str) -> tuple[float, ...]:
+    parts = version.split(".")[:3]
+    return tuple(float(part) if part.isdigit() else float("inf") for part in parts)
