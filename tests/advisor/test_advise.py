@@ -93,6 +93,8 @@ def test_classes_are_recognised(shops):
         ({"target_task": "z"}, "is no task of the table; its tasks are a, b"),
         ({"task": np.zeros(200)}, "at once"),
         ({"time_column": "hour"}, "has no column 'hour'"),
+        ({"time_budget": "60s"}, "time_budget='60s' must be a number of seconds above 0"),
+        ({"time_budget": 0}, "time_budget=0 must be a number of seconds above 0"),
     ],
 )
 def test_bad_input_gets_one_line(shops, options, message):
@@ -100,3 +102,22 @@ def test_bad_input_gets_one_line(shops, options, message):
     with pytest.raises(ValueError, match=message) as raised:
         advise(frame, y, task_column="shop", **options)
     assert "\n" not in str(raised.value)
+
+
+def test_numbers_among_objects_are_numbers(shops):
+    frame, y = shops
+    counts = y.round().astype(int).astype(object)
+    advice = advise(frame, counts, task_column="shop", priority="speed", random_state=0)
+    assert not hasattr(advice.estimator, "classes_")
+
+
+def test_one_task_is_not_said_to_differ_from_others(shops):
+    frame, y = shops
+    advice = advise(frame.drop(columns="shop"), y, priority="speed", random_state=0)
+    assert [one.code for one in advice.findings if one.code in ("CT001", "CT004", "CT005")] == ["CT001"]
+
+
+@pytest.mark.parametrize("level", [np.zeros(200), np.repeat(np.arange(5.0), 40) + 1e6])
+def test_a_target_without_anything_to_explain_gets_one_line(shops, level):
+    with pytest.raises(ValueError, match="y does not vary inside any task, so there is nothing"):
+        advise(shops[0], level, task_column="shop", random_state=0)

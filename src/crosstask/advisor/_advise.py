@@ -15,6 +15,7 @@ from crosstask.advisor._shortlist import shortlist
 from crosstask.affinity import TaskAffinity
 from crosstask.affinity._affinity import affinity_of, looks_like_classes
 from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor
+from crosstask.auto._budget import check_budget
 from crosstask.auto._candidates import DataShape, make_candidates
 from crosstask.auto._encoder import NumericEncoder
 from crosstask.auto._parts import each_pair, target_of
@@ -96,6 +97,8 @@ def advise(
     ['CT007']
     """
     start = perf_counter()
+    if time_budget is not None:
+        check_budget(time_budget)
     if priority not in PRIORITIES:
         raise ValueError(f"priority={priority!r} is not known: use {', '.join(map(repr, PRIORITIES))}.")
     classes = looks_like_classes(y) if classification is None else classification

@@ -101,7 +101,7 @@ def power_finding(n: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> lis
     A difference of 2.8 standard errors is found in four of five cases: 1.96 + .84.
     """
     half = 0.5 * (high - low)[np.isfinite(high - low)]
-    if not len(half):
+    if len(n) < 2 or not len(half):
         return []
     detectable, rows = 2.8 / 1.96 * float(np.median(half)), float(np.median(n))
     return [
@@ -115,7 +115,7 @@ def power_finding(n: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> lis
 
 
 def _levels(diagnosis: Diagnosis) -> list[Finding]:
-    if diagnosis.level_p >= CHANCE:
+    if len(diagnosis.n) < 2 or diagnosis.level_p >= CHANCE:
         return []
     return [
         Finding(
@@ -177,8 +177,9 @@ def _groups(diagnosis: Diagnosis, tasks: NDArray[Any]) -> list[Finding]:
         Finding(
             "CT008",
             "advice",
-            f"The tasks fall into {groups.n_groups} groups (of {', '.join(map(str, sizes[:8]))} tasks) that are better "
-            f"pooled apart: {100 * worth:.1f} % less held-out loss than one pool or none.",
+            f"The tasks fall into {groups.n_groups} groups (of {', '.join(map(str, sizes[:8]))}"
+            f"{', ..' if len(sizes) > 8 else ''} tasks) that are better pooled apart: {100 * worth:.1f} % less "
+            "held-out loss than one pool or none.",
         )
     ]
 

@@ -298,10 +298,25 @@ def affinity_of(data: TaskData, tasks: NDArray[Any], random_state: Any = None) -
 def looks_like_classes(y: Any) -> bool:
     """Tell whether y holds text, truth values, or two numbers 0 or -1 and 1."""
     values = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+    if values.dtype.kind == "O":  # numbers among objects, as Python's integers, decimals and pandas' NA make them
+        values = _as_numbers(values)
     if values.dtype.kind not in "fiu":
         return True
     found = np.unique(values[~np.isnan(values)] if values.dtype.kind == "f" else values)
     return len(found) == 2 and found[1] == 1 and found[0] in (-1, 0)
+
+
+def _as_numbers(values: NDArray[Any]) -> NDArray[Any]:
+    """Return numbers held as objects as floats, with NaN for what is missing; anything else as it came."""
+    import numbers
+    from decimal import Decimal
+
+    import pandas as pd
+
+    known = values[~pd.isna(values)]
+    if not all(isinstance(v, (numbers.Real, Decimal)) and not isinstance(v, (bool, np.bool_)) for v in known.flat):
+        return values
+    return np.where(pd.isna(values), np.nan, values).astype(np.float64)
 
 
 class _Opened(TaskMixin):

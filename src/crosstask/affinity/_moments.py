@@ -122,8 +122,17 @@ def standardised(data: TaskData) -> tuple[TaskData, NDArray[np.intp]]:
 
 
 def varies_inside_tasks(data: TaskData) -> bool:
-    """Tell whether any column says something of slopes."""
-    return data.n_features > 0 and len(standardised(data)[1]) > 0
+    """Tell whether any column says something of slopes, and whether there is anything that slopes could explain."""
+    return data.n_features > 0 and len(standardised(data)[1]) > 0 and target_varies_inside_tasks(data)
+
+
+def target_varies_inside_tasks(data: TaskData) -> bool:
+    """Tell whether y takes two values in any task, rounding aside; classes are not asked."""
+    if data.n_classes is not None:
+        return True
+    y, n = data.y, np.maximum(np.bincount(data.codes, minlength=data.n_tasks), 1)
+    mean = np.bincount(data.codes, y, data.n_tasks) / n
+    return bool(np.any(np.abs(y - mean[data.codes]) > 1e-12 * np.abs(y).max(initial=0.0)))
 
 
 @dataclass(frozen=True)
@@ -195,6 +204,11 @@ def working_rows(data: TaskData) -> list[Working]:
     if data.n_features == 0:
         raise ValueError(
             "no column of X varies inside a task, so nothing tells one task's slopes from another's: add features."
+        )
+    if not target_varies_inside_tasks(data):
+        raise ValueError(
+            "y does not vary inside any task, so there is nothing for the columns to explain: check the target column, "
+            "or predict the mean of each task."
         )
     if data.n_classes is None:
         return [Working(data, data.y, columns, known_noise=False)]

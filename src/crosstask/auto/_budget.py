@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import warnings
 from time import perf_counter, process_time
 from typing import Any
@@ -15,6 +16,18 @@ from crosstask.auto._candidates import CandidateList
 PILOT_ROWS = 2000
 WARM_UP_ROWS = 200
 PILOT_SHARE = 0.25
+
+
+def check_budget(seconds: Any) -> None:
+    """Refuse what is no number of seconds.
+
+    Raises
+    ------
+    ValueError
+        If the budget is not a positive number.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, numbers.Real) or not float(seconds) > 0:
+        raise ValueError(f"time_budget={seconds!r} must be a number of seconds above 0, or None for no limit.")
 
 
 def keep_within(
@@ -36,8 +49,7 @@ def keep_within(
     ValueError
         If the budget is not a positive number.
     """
-    if isinstance(seconds, (str, bool)) or not seconds > 0:
-        raise ValueError(f"time_budget={seconds!r} must be a number of seconds above 0, or None for no limit.")
+    check_budget(seconds)
     start = perf_counter()
     pilot = _pilot_rows(y, task)
     scale = n_fits * len(y) / len(pilot)
