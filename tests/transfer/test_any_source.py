@@ -120,3 +120,14 @@ def test_bad_sources_get_one_line(kind):
     labels = np.where(y > 0, "ill", "well")
     with pytest.raises(ValueError, match=r"source 0 has the classes .* they share none"):
         kind(LogisticRegression().fit(Xs, ys > 0)).fit(X, labels)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 2])
+def test_one_row_moves_the_level_and_no_more(kind, n):
+    (Xs, ys), (X, y), _ = _tasks()
+    source = FrozenEstimator(Ridge().fit(Xs, ys))
+    model = kind(source).fit(X[:n], y[:n])
+    assert np.isfinite(model.predict(X)).all()
+    one = OffsetTransfer(source).fit(X[:1], y[:1])
+    np.testing.assert_allclose(one.predict(X) - source.predict(X), y[0] - source.predict(X[:1])[0])

@@ -102,11 +102,24 @@ def test_columns_are_matched_by_name_whatever_their_order():
     assert_allclose(turned.predict(frame[list("cadb")]), plain.predict(frame), rtol=1e-6)
 
 
-def test_missing_and_extra_columns_are_named_in_one_line():
+def test_columns_that_a_source_does_not_know_start_at_zero():
+    X, y = _rows()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    source = make_pipeline(StandardScaler(), Ridge()).fit(frame[["d", "b"]], y)
+    taken = PriorRegressor(FrozenEstimator(source), alpha=np.inf, strength=1.0).fit(frame, y)
+    assert_allclose(taken.coef_[[0, 2]], 0.0)
+    raw = source[-1].coef_ / source[0].scale_
+    assert_allclose(taken.coef_[[3, 1]], raw)
+    by_hand = KnownCoefficients([0.0, raw[1], 0.0, raw[0]])
+    plain = PriorRegressor(by_hand, random_state=0).fit(X, y)
+    assert_allclose(PriorRegressor(FrozenEstimator(source), random_state=0).fit(frame, y).coef_, plain.coef_)
+
+
+def test_columns_that_x_lacks_are_named_in_one_line():
     X, y = _rows()
     frame = pd.DataFrame(X, columns=list("abcd"))
     source = FrozenEstimator(Ridge().fit(frame, y))
-    with pytest.raises(ValueError, match="'z' is new to it, and X lacks 'd'"):
+    with pytest.raises(ValueError, match="fitted on columns that X lacks: 'd'; add them, or fit the source without"):
         PriorRegressor(source).fit(frame.rename(columns={"d": "z"}), y)
     with pytest.raises(ValueError, match="fitted on 4 columns, X has 3"):
         PriorRegressor(source).fit(X[:, :3], y)

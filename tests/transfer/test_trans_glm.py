@@ -105,6 +105,27 @@ def test_a_copy_of_a_source_changes_nothing():
     assert "same rows as good" in table["reason"]["twin"]
 
 
+def test_a_copy_is_found_where_many_rows_agree_in_the_first_columns():
+    rng = np.random.default_rng(0)
+    X, task = np.zeros((120, 15)), np.repeat(["own", "old", "twin"], 40)
+    X[:, 10:] = rng.integers(0, 2, (120, 5))
+    y = X[:, 12] + rng.integers(0, 2, 120)
+    order = rng.permutation(40)
+    X[80:], y[80:] = X[40:80][order], y[40:80][order]
+    table = TransGLMRegressor("own", n_alphas=10, cv=3).fit(X, y, task=task).sources_.set_index("source")
+    assert "same rows as old" in table["reason"]["twin"]
+
+
+@pytest.mark.parametrize("few", [1, 40])
+def test_a_target_of_one_class_gets_its_smoothed_base_rate(few):
+    X, y, task = cases(0, d=4, kind="classification")
+    rows = np.flatnonzero((task != "target") | (np.cumsum(task == "target") <= few))
+    y[task == "target"] = 1.0
+    model = TransGLMClassifier("target", n_alphas=10, cv=3, sources=[]).fit(X[rows], y[rows], task=task[rows])
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], (few + 0.5) / (few + 1.0))
+    assert model.gap_ < 1e-6
+
+
 def test_names_of_tasks_and_scale_of_y_do_not_matter():
     X, y, task = cases(1)
     model = TransGLMRegressor(target_task="target").fit(X, y, task=task)

@@ -6,15 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
-from sklearn.utils import Tags, get_tags
+from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from crosstask.model_selection import task_folds
 from crosstask.tasks import take_rows
-from crosstask.tasks._frames import as_table
-from crosstask.tasks._target import check_target
+from crosstask.transfer._asks_sources import AsksSources, differing
 from crosstask.transfer._continued import Continued
 from crosstask.transfer._selection import CAUTION, mean_and_error
 from crosstask.transfer._source_models import columns_for
@@ -25,7 +23,7 @@ def _source_has(name: str) -> Any:
     return available_if(lambda estimator: hasattr(thaw(estimator.source), name))
 
 
-class ContinuedTraining(MetaEstimatorMixin, BaseEstimator):
+class ContinuedTraining(AsksSources):
     r"""Train a fitted model of any kind on, on the target's rows, and stop early.
 
     .. math::
@@ -134,22 +132,17 @@ class ContinuedTraining(MetaEstimatorMixin, BaseEstimator):
         """
         if self.source is None:
             raise ValueError("ContinuedTraining needs a source: pass a fitted model in sklearn.frozen.FrozenEstimator.")
-        if y is None:
-            raise ValueError("ContinuedTraining requires y to be passed, but the target y is None.")
         if self.max_iter < 1 or self.n_iter_no_change < 1:
             raise ValueError(
                 f"max_iter={self.max_iter}, n_iter_no_change={self.n_iter_no_change}: give whole numbers, 1 or more."
             )
-        table = as_table(X)
-        validate_data(self, table, skip_check_array=True)
-        values = check_target(column_or_1d(y, warn=True), is_classifier(self))
-        weight = _check_sample_weight(sample_weight, table, dtype=np.float64, ensure_non_negative=True)
+        table, values, weight = self._open_fit(X, y, sample_weight)
         self.n_iter_ = self._choose(table, values, weight) if len(values) > 1 else self._take_all()
         tuned = self._copy()
         tuned.check_classes(values)
         inputs = tuned.inputs(columns_for(tuned.model, table, "the source"))
         for _ in range(self.n_iter_):
-            tuned.step(inputs, values, _differing(weight))
+            tuned.step(inputs, values, differing(weight))
         self.estimator_ = tuned.model
         if is_classifier(self):
             self.classes_ = np.asarray(tuned.last.classes_)
@@ -176,7 +169,7 @@ class ContinuedTraining(MetaEstimatorMixin, BaseEstimator):
                 if k == 0:
                     copy.check_classes(y[train])
                 else:
-                    copy.step(take_rows(inputs, train), y[train], _differing(weight, train))
+                    copy.step(take_rows(inputs, train), y[train], differing(weight, train))
                 losses = copy.losses(take_rows(inputs, test), y[test])
                 held_out[-1].append(float(np.average(losses, weights=weight[test])))
             mean, error = mean_and_error(np.array(held_out[-1]))
@@ -193,8 +186,7 @@ class ContinuedTraining(MetaEstimatorMixin, BaseEstimator):
 
     def _ask(self, method: str, X: Any) -> NDArray[Any]:
         check_is_fitted(self, "estimator_")
-        table = as_table(X)
-        validate_data(self, table, skip_check_array=True, reset=False)
+        table = self._open_predict(X)
         return np.asarray(getattr(self.estimator_, method)(columns_for(self.estimator_, table, "the source")))
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -210,26 +202,3 @@ class ContinuedTraining(MetaEstimatorMixin, BaseEstimator):
     def decision_function(self, X: Any) -> Floats:
         """Return the decision values of each row."""
         return self._ask("decision_function", X)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy or R²."""
-        from sklearn.metrics import accuracy_score, r2_score
-
-        measure = accuracy_score if is_classifier(self) else r2_score
-        return float(measure(y, self.predict(X), sample_weight=sample_weight))
-
-    def __sklearn_tags__(self) -> Tags:
-        tags: Tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        if hasattr(self.source, "fit"):
-            inner = get_tags(self.source)
-            tags.estimator_type = inner.estimator_type
-            tags.classifier_tags, tags.regressor_tags = inner.classifier_tags, inner.regressor_tags
-            tags.input_tags.sparse = inner.input_tags.sparse
-            tags.input_tags.allow_nan = inner.input_tags.allow_nan
-        return tags
-
-
-def _differing(weight: Floats, rows: Any = slice(None)) -> Floats | None:
-    """Return the weights of these rows, None where all weights are equal."""
-    return weight[rows] if np.ptp(weight) > 0 else None

@@ -176,6 +176,5 @@ def twins(sources: list[Rows]) -> NDArray[np.intp]:
 
 
 def _content(rows: Rows) -> bytes:
-    table = np.column_stack([rows.y, rows.weight, rows.X])
-    order = np.lexsort(table.T[: min(table.shape[1], 8)])
-    return np.ascontiguousarray(table[order]).tobytes() if len(table) else b""
+    table = np.column_stack([rows.y, rows.weight, rows.X]) + 0.0  # makes -0.0 and 0.0 the same bytes
+    return b"".join(sorted(row.tobytes() for row in table))

@@ -68,7 +68,8 @@ class NewtonLasso:
         z = slope_part + best_intercept(self.loss, self.y, slope_part, self.share)
         weighted = self.loss.gradient(self.y, z, self.share)
         over = float(np.max(np.abs(self.columns.T @ weighted) / self.penalty, initial=0.0))
-        dual = weighted / self.share * (1.0 if over <= alpha else alpha / over)
+        rounding = ROUNDING * float(np.abs(weighted).sum())
+        dual = weighted / self.share * (1.0 if over <= max(alpha, rounding) else alpha / over)
         bound = float(self.share @ (dual * self.offset)) - self.loss.conjugate(self.y, dual, self.share)
         null = self.loss.value(self.y, self.offset + self.null_intercept(), self.share)
         z = slope_part + intercept + self.mean @ coef
@@ -94,7 +95,8 @@ class NewtonLasso:
 
         z = self.offset + self.columns @ coef + intercept
         value = self.objective(z, coef, alpha)
-        cut = alpha * self.penalty
+        finite = np.isfinite(self.penalty)
+        cut = np.multiply(alpha, self.penalty, out=np.full_like(self.penalty, np.inf), where=finite)
         for step in range(MOST_STEPS):
             gradient = self.loss.gradient(self.y, z, self.share)
             violation = self._violation(self.columns.T @ gradient, coef, alpha)

@@ -7,19 +7,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
-from sklearn.linear_model import RidgeCV
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.base import is_classifier
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from crosstask.model_selection import task_folds
 from crosstask.tasks import fit_weighted, fresh, take_rows
-from crosstask.tasks._frames import as_table
-from crosstask.tasks._target import check_target
-from crosstask.transfer._source_models import answer, read_models, refuse_gaps, union_of_labels
+from crosstask.transfer._asks_sources import AsksSources, asks_for_classes, differing, standardised_ridge
+from crosstask.transfer._source_models import answer, read_models, union_of_labels
 from crosstask.transfer._unwrap import Floats
 
 STEPS = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
@@ -27,11 +23,7 @@ LEAST_WEIGHT = 0.05  # of p (1 - p): a row that the sources are sure of would as
 FURTHEST = 4.0  # log odds
 
 
-def _is_classification(transfer: Any) -> bool:
-    return is_classifier(transfer)
-
-
-class OffsetTransfer(MetaEstimatorMixin, BaseEstimator):
+class OffsetTransfer(AsksSources):
     r"""Learn what source models leave unexplained, by any regressor.
 
     .. math::
@@ -121,12 +113,7 @@ class OffsetTransfer(MetaEstimatorMixin, BaseEstimator):
         -------
         Self
         """
-        if y is None:
-            raise ValueError("OffsetTransfer requires y to be passed, but the target y is None.")
-        table = as_table(X)
-        validate_data(self, table, skip_check_array=True)
-        values = check_target(column_or_1d(y, warn=True), is_classifier(self))
-        weight = _check_sample_weight(sample_weight, table, dtype=np.float64, ensure_non_negative=True)
+        table, values, weight = self._open_fit(X, y, sample_weight)
         models = read_models(self.source, table, is_classifier(self))
         if is_classifier(self):
             self.classes_ = union_of_labels(values, models)
@@ -147,12 +134,9 @@ class OffsetTransfer(MetaEstimatorMixin, BaseEstimator):
         return mean if classes is None else np.log(mean)
 
     def _learn(self, table: Any, y: NDArray[Any], offset: Floats, weight: Floats) -> list[Any]:
-        template = self.learner
-        if template is None:
-            template = make_pipeline(StandardScaler(), RidgeCV(np.geomspace(1e-2, 1e4, 13)))
+        template = standardised_ridge(len(y)) if self.learner is None else self.learner
         if not is_classifier(self):
-            given = weight if np.ptp(weight) > 0 else None
-            return [fit_weighted(fresh(template), table, y - offset[:, 0], given)]
+            return [fit_weighted(fresh(template), table, y - offset[:, 0], differing(weight))]
         p = softmax(offset, axis=1)
         own = (y[:, None] == self.classes_).astype(np.float64)
         curvature = np.maximum(p * (1.0 - p), LEAST_WEIGHT)
@@ -187,9 +171,7 @@ class OffsetTransfer(MetaEstimatorMixin, BaseEstimator):
 
     def _scores(self, X: Any) -> Floats:
         check_is_fitted(self, "learners_")
-        table = as_table(X)
-        validate_data(self, table, skip_check_array=True, reset=False)
-        refuse_gaps(self, table)
+        table = self._open_predict(X)
         offset = self._offset(table)
         return offset if self.step_ == 0.0 else offset + self.step_ * self._correction(self.learners_, table)
 
@@ -198,27 +180,17 @@ class OffsetTransfer(MetaEstimatorMixin, BaseEstimator):
         z = self._scores(X)
         return self.classes_[z.argmax(axis=1)] if is_classifier(self) else z[:, 0]
 
-    @available_if(_is_classification)
+    @available_if(asks_for_classes)
     def predict_proba(self, X: Any) -> Floats:
         """Return the corrected probability of each class."""
         return softmax(self._scores(X), axis=1)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy or R²."""
-        from sklearn.metrics import accuracy_score, r2_score
-
-        measure = accuracy_score if is_classifier(self) else r2_score
-        return float(measure(y, self.predict(X), sample_weight=sample_weight))
-
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
-        given = self.source if isinstance(self.source, (list, tuple)) else [self.source]
-        of = next((model for model in given if hasattr(model, "fit")), RidgeCV())
-        inner, learner = get_tags(of), get_tags(RidgeCV() if self.learner is None else self.learner)
-        tags.estimator_type = inner.estimator_type
-        tags.classifier_tags, tags.regressor_tags = inner.classifier_tags, inner.regressor_tags
-        tags.target_tags.required = True
-        dense = self.learner is None
-        tags.input_tags.sparse = not dense and learner.input_tags.sparse and inner.input_tags.sparse
-        tags.input_tags.allow_nan = learner.input_tags.allow_nan and inner.input_tags.allow_nan
+        if self.learner is None:
+            tags.input_tags.sparse = tags.input_tags.allow_nan = False
+        else:
+            learner = get_tags(self.learner).input_tags
+            tags.input_tags.sparse = tags.input_tags.sparse and learner.sparse
+            tags.input_tags.allow_nan = tags.input_tags.allow_nan and learner.allow_nan
         return tags

@@ -29,7 +29,8 @@ class PriorRegressor(LinearRegressorModel, PriorBase):
     source : fitted model, KnownCoefficients, or a list of these, default=None
         Linear in the target's columns: any fitted linear regressor, or a Pipeline of scalers and one, in
         ``sklearn.frozen.FrozenEstimator`` so that it survives ``clone``; one task of a multi-task model by
-        :func:`source_task`. Columns are matched by name where both sides have names. None: no prior, ridge regression.
+        :func:`source_task`. Columns are matched by name where both sides have names; X may have more, and a source
+        starts at zero in those that it does not know. None: no prior, ridge regression.
     alpha : "auto" or float, default="auto"
         Penalty. "auto" chooses it by cross-validation from infinity (only the intercept is learnt) down five decades
         (logistic: no further than a normal prior of deviation 3 on a standardised coefficient).

@@ -7,29 +7,23 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, is_classifier
-from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.base import is_classifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from crosstask.model_selection import task_folds
 from crosstask.tasks import fit_weighted, fresh, take_rows
-from crosstask.tasks._frames import as_table
-from crosstask.tasks._target import check_target
-from crosstask.transfer._source_models import answer, read_models, refuse_gaps, union_of_labels
+from crosstask.transfer._asks_sources import AsksSources, asks_for_classes, differing, standardised_ridge
+from crosstask.transfer._source_models import answer, read_models, union_of_labels
 from crosstask.transfer._unwrap import Floats
 
 EM_STEPS = 500
 
 
-def _is_classification(stacking: Any) -> bool:
-    return is_classifier(stacking)
-
-
-class SourceStacking(MetaEstimatorMixin, BaseEstimator):
+class SourceStacking(AsksSources):
     r"""Mix source models with the target's own model by weights that are not negative.
 
     .. math::
@@ -120,16 +114,7 @@ class SourceStacking(MetaEstimatorMixin, BaseEstimator):
         -------
         Self
         """
-        if y is None:
-            raise ValueError("SourceStacking requires y to be passed, but the target y is None.")
-        table = as_table(X)
-        validate_data(self, table, skip_check_array=True)
-        values = check_target(column_or_1d(y, warn=True), is_classifier(self))
-        weight = _check_sample_weight(sample_weight, table, dtype=np.float64, ensure_non_negative=True)
-        if len(values) != table.shape[0]:
-            raise ValueError(
-                f"Found input variables with inconsistent numbers of samples: {table.shape[0]}, {len(values)}."
-            )
+        table, values, weight = self._open_fit(X, y, sample_weight)
         models = read_models(self.source, table, is_classifier(self))
         classes = self._learn_classes(values, models)
         held_out = self._held_out(table, values, weight, classes)
@@ -157,13 +142,14 @@ class SourceStacking(MetaEstimatorMixin, BaseEstimator):
     def _own(self, table: Any, values: NDArray[Any], weight: Floats) -> Any:
         if is_classifier(self) and (values == values[0]).all():
             return None
-        return fit_weighted(fresh(self._template()), table, values, weight if np.ptp(weight) > 0 else None)
+        return fit_weighted(fresh(self._template(len(values))), table, values, differing(weight))
 
-    def _template(self) -> Any:
+    def _template(self, n_rows: int) -> Any:
         if self.estimator is not None:
             return self.estimator
-        last = LogisticRegression(max_iter=1000) if is_classifier(self) else RidgeCV(np.geomspace(1e-2, 1e4, 13))
-        return make_pipeline(StandardScaler(), last)
+        if is_classifier(self):
+            return make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        return standardised_ridge(n_rows)
 
     def _held_out(self, table: Any, y: NDArray[Any], weight: Floats, classes: NDArray[Any] | None) -> Floats:
         out = np.full((len(y), 1 if classes is None else len(classes)), np.nan)
@@ -190,9 +176,7 @@ class SourceStacking(MetaEstimatorMixin, BaseEstimator):
 
     def _mixed(self, X: Any) -> Floats:
         check_is_fitted(self, "weights_")
-        table = as_table(X)
-        validate_data(self, table, skip_check_array=True, reset=False)
-        refuse_gaps(self, table)
+        table = self._open_predict(X)
         classes = self.classes_ if is_classifier(self) else None
         models = [*read_models(self.source, table, is_classifier(self)), self.estimator_]
         total = np.full((table.shape[0], 1 if classes is None else len(classes)), self.intercept_)
@@ -206,28 +190,13 @@ class SourceStacking(MetaEstimatorMixin, BaseEstimator):
         mixed = self._mixed(X)
         return self.classes_[mixed.argmax(axis=1)] if is_classifier(self) else mixed[:, 0]
 
-    @available_if(_is_classification)
+    @available_if(asks_for_classes)
     def predict_proba(self, X: Any) -> Floats:
         """Return the mixed probability of each class."""
         return self._mixed(X)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy or R²."""
-        from sklearn.metrics import accuracy_score, r2_score
-
-        measure = accuracy_score if is_classifier(self) else r2_score
-        return float(measure(y, self.predict(X), sample_weight=sample_weight))
-
-    def __sklearn_tags__(self) -> Tags:
-        tags: Tags = super().__sklearn_tags__()
-        given = self.source if isinstance(self.source, (list, tuple)) else [self.source]
-        of = next((model for model in (*given, self.estimator) if hasattr(model, "fit")), RidgeCV())
-        inner = get_tags(of)
-        tags.estimator_type = inner.estimator_type
-        tags.classifier_tags, tags.regressor_tags = inner.classifier_tags, inner.regressor_tags
-        tags.target_tags.required = True
-        tags.input_tags.sparse, tags.input_tags.allow_nan = inner.input_tags.sparse, inner.input_tags.allow_nan
-        return tags
+    def _models(self) -> list[Any]:
+        return [*super()._models(), self.estimator]
 
 
 def mixture_weights(chosen: Floats, share: Floats) -> Floats:

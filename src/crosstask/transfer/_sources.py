@@ -148,14 +148,14 @@ def _read_one(
         affine = linear_coefficients(model, where)
         read, own_names = LinearSource(affine[0], _classes(model)), getattr(model, "feature_names_in_", None)
     _check_kind(read, where, model, classification)
-    order = _column_order(own_names, names, read.coef.shape[1], X.shape[1], where)
+    place = _places(own_names, names, read.coef.shape[1], X.shape[1], where)
     if affine is not None:
         rows = X[: min(5, X.shape[0])]
         rows = np.asarray(rows.toarray() if hasattr(rows, "toarray") else rows)
-        if order is not None:
-            rows = rows[:, np.argsort(order)]
-        verify_linear(model, where, affine, rows, loss)
-    return read if order is None else replace(read, coef=read.coef[:, order])
+        verify_linear(model, where, affine, rows[:, place], loss)
+    coef = np.zeros((len(read.coef), X.shape[1]))
+    coef[:, place] = read.coef
+    return replace(read, coef=coef)
 
 
 def _only_task(model: Any, where: str) -> KnownCoefficients:
@@ -198,29 +198,20 @@ def _check_kind(read: LinearSource, where: str, model: Any, classification: bool
         )
 
 
-def _column_order(
-    own: Any, target: NDArray[Any] | None, own_width: int, width: int, where: str
-) -> NDArray[np.intp] | None:
-    """Positions of the target's columns among the source's; None where they stand in the same order."""
+def _places(own: Any, target: NDArray[Any] | None, own_width: int, width: int, where: str) -> NDArray[np.intp]:
+    """Return where the source's columns stand among the target's; those of the target that it lacks get zeros."""
     if own is None or target is None:
         if own_width != width:
             raise ValueError(f"{where} was fitted on {own_width} columns, X has {width}: give both the same columns.")
-        return None
-    position = {str(name): j for j, name in enumerate(own)}
-    wanted = [str(name) for name in target]
-    unknown = [name for name in wanted if name not in position]
-    absent = sorted(set(position) - set(wanted))
-    if unknown or absent:
-        parts = [
-            f"{_shown(unknown)} {'is' if len(unknown) == 1 else 'are'} new to it" if unknown else "",
-            f"X lacks {_shown(absent)}" if absent else "",
-        ]
+        return np.arange(width)
+    position = {str(name): j for j, name in enumerate(target)}
+    wanted = [str(name) for name in own]
+    absent = sorted(name for name in wanted if name not in position)
+    if absent:
         raise ValueError(
-            f"{where} was fitted on other columns than X: {', and '.join(part for part in parts if part)}; give both "
-            "the same columns (their order is free)."
+            f"{where} was fitted on columns that X lacks: {_shown(absent)}; add them, or fit the source without them."
         )
-    order = np.array([position[name] for name in wanted], dtype=np.intp)
-    return None if np.array_equal(order, np.arange(width)) else order
+    return np.array([position[name] for name in wanted], dtype=np.intp)
 
 
 def _shown(names: list[str]) -> str:
