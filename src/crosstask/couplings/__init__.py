@@ -9,6 +9,7 @@ from crosstask.couplings._clustered import Clustered
 from crosstask.couplings._decomposed import Decomposed
 from crosstask.couplings._element_norm import ElementNorm
 from crosstask.couplings._feature_norm import FeatureNorm
+from crosstask.couplings._frozen import Frozen, NoSharedPartError
 from crosstask.couplings._fused_in_time import FusedInTime
 from crosstask.couplings._graph_tied import GraphTied
 from crosstask.couplings._independent import Independent
@@ -27,10 +28,12 @@ __all__ = [
     "Decomposed",
     "ElementNorm",
     "FeatureNorm",
+    "Frozen",
     "FusedInTime",
     "GraphTied",
     "Independent",
     "MeanTied",
+    "NoSharedPartError",
     "Pooled",
     "SharedSubspace",
     "Stacked",

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from crosstask.couplings._frozen import Frozen, NoSharedPartError
+
 Array = NDArray[np.float64]
 
 
@@ -111,6 +113,19 @@ class Coupling(BaseEstimator):
     def centre(self, V: Array) -> Array | None:
         """Return the slopes the tasks share, shape (K, d) or (d,), where the coupling has such a thing."""
         return None
+
+    def frozen(self, V: Array) -> Frozen:
+        """Return the penalty on one more task, what the tasks with slopes V share held fixed.
+
+        Raises
+        ------
+        NoSharedPartError
+            Where there is no such thing.
+        """
+        raise NoSharedPartError(
+            f"{type(self).__name__} has no shared part that could be held fixed, so no task can be added: fit again "
+            "with the rows of all tasks."
+        )
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the largest and the smallest useful alpha."""

@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, floored, ridge_range
+from crosstask.couplings._frozen import Frozen, NoSharedPartError, as_outputs, with_levels
 from crosstask.couplings._shared_subspace import checked_box, over_levels
-from crosstask.couplings._spectral import box_conjugate, box_kept, box_value, rescale, singular_values
+from crosstask.couplings._spectral import box_conjugate, box_kept, box_levels, box_value, rescale, singular_values
 
 
 class Clustered(Coupling):
@@ -119,6 +120,22 @@ class Clustered(Coupling):
             labels = np.asarray(means.fit_predict(place), dtype=np.intp)
         first = np.unique(labels, return_index=True)[1]
         return {"clusters_": np.argsort(np.argsort(first))[labels]}
+
+    def frozen(self, V: Array) -> Frozen:
+        """Return (w - m)' Theta^-1 (w - m) / 2 with the Theta of V, and m its mean moved by the pull c / T at it."""
+        outputs = as_outputs(V)
+        if outputs.shape[1] > 1:
+            raise NoSharedPartError(
+                "Clustered with three classes or more mixes the outputs, so no task can be added: fit again with the "
+                "rows of all tasks, or use SharedSubspace."
+            )
+        low, high, budget = self._box()
+        mean, apart = _parted(V)
+        _, s, directions = np.linalg.svd(apart, full_matrices=False)
+        levels = box_levels(s, low, high, budget)
+        pulled = low * mean + ((directions @ mean) * (levels - low)) @ directions
+        centre = (mean - self.centre_weight / len(V) * pulled)[None]
+        return with_levels(centre, directions, levels, self.weight, outside=low)
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return where 1 % of the degrees of freedom are left between clusters, and 99 % within."""

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, norm_range
+from crosstask.couplings._frozen import Frozen, NoSharedPartError
 from crosstask.couplings._independent import Independent
 from crosstask.couplings._stacked import Stacked, decompose
 
@@ -139,6 +140,30 @@ class Decomposed(Coupling):
         held = decompose(self.parts, V)[1]
         slope = gradient / self.weight
         return self.weight * max(part.violation(own, slope) for part, own in zip(self.parts, held, strict=True))
+
+    def frozen_of(self, blocks: Array) -> Frozen:
+        """Return the sum of the parts' own: Gaussian priors add up, and a norm can be added to what is fixed.
+
+        Raises
+        ------
+        NoSharedPartError
+            Where a norm of the task's own meets a part that is learnt as well.
+        """
+        parts = [part.frozen(block) for part, block in zip(self.parts, blocks, strict=True)]
+        centre = np.sum([part.centre for part in parts], axis=0)
+        loose = [part for part in parts if not part.is_fixed]
+        if any(part.own is not None for part in loose):
+            if len(loose) > 1:
+                names = " + ".join(type(part).__name__ for part in self.parts)
+                raise NoSharedPartError(
+                    f"no task can be added to {names}, whose norm of each task has no form that could be held fixed: "
+                    "fit again with the rows of all tasks."
+                )
+            own = loose[0].own
+            return Frozen(centre, loose[0].root, own.__class__(weight=own.weight * self.weight))
+        roots = [np.diag(part.root) if part.root.ndim == 1 else part.root for part in loose]
+        root = np.hstack(roots) / np.sqrt(self.weight) if roots else np.zeros(centre.shape[-1])
+        return Frozen(centre, root)
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the range in which the norms leave something; without a norm, from the widest to the narrowest."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, norm_range
+from crosstask.couplings._frozen import Frozen, as_outputs
 
 
 class FeatureNorm(Coupling):
@@ -59,6 +60,10 @@ class FeatureNorm(Coupling):
         active = _lengths(gradient + self.weight * unit)
         idle = np.maximum(_lengths(gradient) - self.weight, 0.0)
         return float(np.linalg.norm(np.where(length > 0, active, idle)))
+
+    def frozen(self, V: Array) -> Frozen:
+        """Return sum_j w_j^2 / (2 |V_j|), since a length |V_j| is the least (|V_j|^2 / e + e) / 2 over e."""
+        return Frozen(np.zeros(as_outputs(V).shape[1:]), np.sqrt(_lengths(V) / self.weight))
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the smallest alpha at which all slopes are zero, and 1e-4 of it."""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, norm_range
+from crosstask.couplings._frozen import Frozen, NoSharedPartError
 
 
 class FusedInTime(Coupling):
@@ -107,6 +108,13 @@ class FusedInTime(Coupling):
                 string = taut_strings(stretch[None].copy(), np.array([self.weight], dtype=np.float64))
                 total += float(np.vdot(string, string))
         return float(np.sqrt(total))
+
+    def frozen(self, V: Array) -> Frozen:
+        """Refuse: where a new task stands in time nobody knows."""
+        raise NoSharedPartError(
+            "FusedInTime ties a task to those before and after it, so no task can be added: fit again with the rows of "
+            "all tasks and order= with the new one."
+        )
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the smallest alpha at which nothing changes in time, and 1e-3 of it."""

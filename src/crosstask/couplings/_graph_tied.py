@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, ridge_range
+from crosstask.couplings._frozen import Frozen, NoSharedPartError
 
 
 class GraphTied(Coupling):
@@ -128,6 +129,13 @@ class GraphTied(Coupling):
         values, vectors = self._spectrum(len(V))
         scaled = (values + self.ridge).reshape(-1, *[1] * (V.ndim - 1)) * np.tensordot(vectors.T, V, 1)
         return float(np.linalg.norm(gradient + self.weight * np.tensordot(vectors, scaled, 1)))
+
+    def frozen(self, V: Array) -> Frozen:
+        """Refuse: a new task has no edges."""
+        raise NoSharedPartError(
+            "GraphTied ties a task to its neighbours, and a new task has none, so no task can be added: fit again with "
+            "the rows of all tasks and the edges of the new one."
+        )
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return where 1 % of the freedom is left in the graph's loosest direction, and 99 % in its tightest."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, ridge_range
+from crosstask.couplings._frozen import Frozen, as_outputs, ridge_around
 
 
 class Independent(Coupling):
@@ -48,6 +49,10 @@ class Independent(Coupling):
     def violation(self, V: Array, gradient: Array) -> float:
         """Return the norm of gradient + V."""
         return float(np.linalg.norm(gradient + self.weight * V))
+
+    def frozen(self, V: Array) -> Frozen:
+        """Return the ridge itself: nothing is shared."""
+        return ridge_around(np.zeros(as_outputs(V).shape[1:]), self.weight)
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the alphas that keep 1 % and 99 % of the degrees of freedom."""

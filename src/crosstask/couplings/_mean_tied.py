@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, ridge_range
+from crosstask.couplings._frozen import Frozen, as_outputs, ridge_around
 
 
 class MeanTied(Coupling):
@@ -79,6 +80,10 @@ class MeanTied(Coupling):
         """Return the norm of gradient + V - w_0."""
         w0 = V.sum(axis=0) / (len(V) + self.centre_weight)
         return float(np.linalg.norm(gradient + self.weight * (V - w0)))
+
+    def frozen(self, V: Array) -> Frozen:
+        """Return half the squared distance from w_0."""
+        return ridge_around(as_outputs(V).sum(axis=0) / (len(V) + self.centre_weight), self.weight)
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the alphas that keep 1 % and 99 % of the degrees of freedom of the tasks' own parts."""

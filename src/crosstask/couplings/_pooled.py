@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, ridge_range
+from crosstask.couplings._frozen import Frozen, as_outputs
 
 
 class Pooled(Coupling):
@@ -63,6 +64,11 @@ class Pooled(Coupling):
     def centre(self, V: Array) -> Array | None:
         """Return the common slopes."""
         return V[0].copy()
+
+    def frozen(self, V: Array) -> Frozen:
+        """Return the shared slopes, from which no task departs."""
+        shared = as_outputs(V)[0]
+        return Frozen(shared, np.zeros(shared.shape[-1]))
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the alphas that keep 1 % and 99 % of the pooled model's degrees of freedom."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, floored, ridge_range
+from crosstask.couplings._frozen import Frozen, as_outputs, with_levels
 from crosstask.couplings._spectral import box_conjugate, box_kept, box_levels, box_value, rescale, singular_values
 
 
@@ -80,6 +81,13 @@ class SharedSubspace(Coupling):
     def attributes(self, V: Array) -> dict[str, Array]:
         """Return an orthonormal basis of the subspace, shape (k, d), in the columns that the penalty saw."""
         return {"subspace_": np.linalg.svd(_matrix(V), full_matrices=False)[2][: self.n_components]}
+
+    def frozen(self, V: Array) -> Frozen:
+        """Return w' Theta^-1 w / 2 with the Theta of V."""
+        low, high, budget = self._box()
+        _, s, directions = np.linalg.svd(_matrix(V), full_matrices=False)
+        levels = box_levels(s, low, high, budget)
+        return with_levels(np.zeros(as_outputs(V).shape[1:]), directions, levels, self.weight, outside=low)
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return where 1 % of the degrees of freedom are left inside the subspace, and 99 % outside."""

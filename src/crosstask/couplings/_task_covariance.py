@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, floored, ridge_range
+from crosstask.couplings._frozen import Frozen, NoSharedPartError, as_outputs, with_levels
 from crosstask.couplings._spectral import box_kept, rescale, singular_values
 from crosstask.couplings._trace_norm import trace_violation
 
@@ -96,6 +97,21 @@ class TaskCovariance(Coupling):
         total = float(s.sum())
         omega = (left * s) @ left.T / total if total > 0 else np.eye(len(V)) / len(V)
         return {"task_covariance_": omega}
+
+    def frozen(self, V: Array) -> Frozen:
+        """Return w' (Theta^-1 + rho I) w / 2 with Theta = (V'V)^1/2 / tr (V'V)^1/2, the covariance of the features.
+
+        The squared trace norm is also the least tr V Theta^-1 V' over Theta of trace 1, seen from the features.
+        """
+        outputs = as_outputs(V)
+        if outputs.shape[1] > 1:
+            raise NoSharedPartError(
+                "TaskCovariance with three classes or more mixes the outputs, so no task can be added: fit again with "
+                "the rows of all tasks, or use TraceNorm."
+            )
+        _, s, profiles = np.linalg.svd(outputs[:, 0], full_matrices=False)
+        share = s / max(float(s.sum()), 1e-300)
+        return with_levels(np.zeros(outputs.shape[1:]), profiles, share / (1.0 + self.ridge * share), self.weight)
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return where 1 % of the degrees of freedom are left with one profile, and 99 % with all there can be."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, norm_range
+from crosstask.couplings._frozen import Frozen, as_outputs
 
 
 class TaskNorm(Coupling):
@@ -65,6 +66,11 @@ class TaskNorm(Coupling):
         active = _lengths(gradient + self.weight * unit)
         idle = np.maximum(_lengths(gradient) - self.weight, 0.0)
         return float(np.linalg.norm(np.where(length > 0, active, idle)))
+
+    def frozen(self, V: Array) -> Frozen:
+        """Return the norm itself, which ties no task to another."""
+        outputs = as_outputs(V)
+        return Frozen(np.zeros(outputs.shape[1:]), np.ones(outputs.shape[-1]), self)
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the smallest alpha at which all slopes are zero, and 1e-3 of it."""

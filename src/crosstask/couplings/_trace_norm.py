@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from crosstask.couplings._base import AlphaProblem, Array, Coupling, norm_range
+from crosstask.couplings._frozen import Frozen, as_outputs, with_levels
 from crosstask.couplings._spectral import largest_singular_value, rescale, singular_values
 
 
@@ -64,6 +65,11 @@ class TraceNorm(Coupling):
     def violation(self, V: Array, gradient: Array) -> float:
         """Return the distance of -gradient to {weight (U V' + Z): U'Z = 0, Z V = 0, largest singular value <= 1}."""
         return trace_violation(_matrix(V), _matrix(gradient), self.weight)
+
+    def frozen(self, V: Array) -> Frozen:
+        """Return w' Theta^-1 w / 2 with Theta = (V'V)^1/2, the minimiser of tr(V Theta^-1 V' + Theta) / 2."""
+        _, s, profiles = np.linalg.svd(_matrix(V), full_matrices=False)
+        return with_levels(np.zeros(as_outputs(V).shape[1:]), profiles, s, self.weight)
 
     def alpha_range(self, problem: AlphaProblem) -> tuple[float, float]:
         """Return the smallest alpha at which all slopes are zero, and 1e-3 of it."""

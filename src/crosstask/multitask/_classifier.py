@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from crosstask.couplings import Coupling
 from crosstask.losses import Loss, as_loss
 from crosstask.multitask._linear import LinearTasks
-from crosstask.multitask._wrapper import learn_classes
+from crosstask.multitask._wrapper import known_positions, learn_classes
 from crosstask.tasks import TaskData, TaskRows
 
 
@@ -277,10 +277,21 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
                 f"loss={self.loss!r} is for amounts, and MultiTaskClassifier predicts classes: "
                 "use loss='logistic', 'multinomial' or 'squared_hinge', or MultiTaskRegressor."
             )
+        self._weight_of_class = None
         if self.class_weight is not None:
             given = np.ones(len(positions)) if rows.sample_weight is None else rows.sample_weight
-            rows = replace(rows, sample_weight=given * self._class_weights(given, positions)[positions])
-        return TaskData.from_rows(rows, matrix, positions, n_classes=n_classes), loss
+            self._weight_of_class = self._class_weights(given, positions)
+        return self._with_class_weights(rows, matrix, positions), loss
+
+    def _read_added(self, rows: TaskRows, matrix: Any) -> TaskData:
+        assert rows.y is not None
+        return self._with_class_weights(rows, matrix, known_positions(rows.y, self.classes_))
+
+    def _with_class_weights(self, rows: TaskRows, matrix: Any, positions: NDArray[np.intp]) -> TaskData:
+        if self._weight_of_class is not None:
+            given = np.ones(len(positions)) if rows.sample_weight is None else rows.sample_weight
+            rows = replace(rows, sample_weight=given * self._weight_of_class[positions])
+        return TaskData.from_rows(rows, matrix, positions, n_classes=len(self.classes_))
 
     def _class_weights(self, sample_weight: NDArray[np.float64], positions: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return one weight a class; "balanced" counts rows by their weight, as if they were repeated."""

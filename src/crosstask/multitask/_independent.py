@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
 from sklearn.utils.parallel import Parallel, delayed
 
-from crosstask.multitask._per_task import Part, PerTaskModels, fit_own
-from crosstask.multitask._support import IntVector
+from crosstask.multitask._per_task import Part, PerTaskModels, fit_own, parts_of, smoothed_sizes
+from crosstask.multitask._support import IntVector, caller_rows
+from crosstask.multitask._wrapper import known_positions
 from crosstask.tasks import TaskRows
+from crosstask.tasks._added import open_added
 
 
 class IndependentTasks(PerTaskModels):
@@ -91,3 +94,37 @@ class IndependentTasks(PerTaskModels):
             delayed(fit_own)(self.estimator, part, classes, rows.tasks[t].item()) for t, part in enumerate(parts)
         )
         return own
+
+    def add_task(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
+        """Fit a clone on the rows of one more task, or several; the models of the others stay as they are.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in ``fit``; y holds classes that ``fit`` has seen.
+        task : task id, or array-like of shape (n_rows,), optional
+            Where no column of X holds it.
+
+        Returns
+        -------
+        Self
+
+        Raises
+        ------
+        ValueError
+            If a task is known already.
+        """
+        rows, place = open_added(self, X, y, task=task, sample_weight=sample_weight)
+        assert rows.y is not None
+        classes = self.classes_ if is_classifier(self) else None
+        if classes is not None:
+            known_positions(rows.y, classes)
+        row_of_pair = caller_rows(rows, sample_weight)
+        added = self._fit_models(rows, parts_of(rows, row_of_pair), row_of_pair, classes)
+        self.estimators_ = place.into_list(self.estimators_, [fitted for fitted, _ in added])
+        why = {rows.tasks[t].item(): text for t, (_, text) in enumerate(added) if text}
+        self.fallbacks_ = {**self.fallbacks_, **why}
+        if classes is not None:
+            self._smooth = place.into(self._smooth, smoothed_sizes(rows, classes))
+        self.tasks_ = place.tasks
+        return self

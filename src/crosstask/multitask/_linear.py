@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from crosstask.couplings import Coupling, Decomposed, MeanTied, Pooled, as_coupling
 from crosstask.losses import Loss
+from crosstask.multitask._add_task import Fitted, add_tasks
 from crosstask.multitask._choice import choose
 from crosstask.multitask._measured import Mask, measured_scale, read_measured, without_unmeasured
 from crosstask.multitask._support import Folds, check_option
@@ -67,6 +68,7 @@ class LinearTasks(TaskMixin):
     loss_: Loss
     measured_: Mask | None
     n_features_in_: int
+    _fitted: Fitted
 
     def fit(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
         """Fit one linear model for each task, jointly.
@@ -113,7 +115,47 @@ class LinearTasks(TaskMixin):
             table = as_table(X)
             strata = loss.classifies
             folds = read_folds(self.cv, table, rows, sample_weight, self.random_state, strata=strata)
+        self._fitted = Fitted.on(data, scale, counts=loss.log_link)
         self._fit_joint(data, coupling, _Plan(objective, folds, scale))
+        return self
+
+    def add_task(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
+        """Fit one more task, or several, against what the tasks of ``fit`` share; nothing else changes.
+
+        The new task's slopes minimise its part of the joint objective, alpha and the shared part held fixed: the
+        centre of ``MeanTied``, the weights of the features of ``FeatureNorm``, the profiles of ``TraceNorm``,
+        ``TaskCovariance`` and ``SharedSubspace``, the mean and the clusters' directions of ``Clustered``, the slopes of
+        ``Pooled``. Predictions for the other tasks stay as they are to the last bit, and so do those for unseen ones.
+
+        Parameters
+        ----------
+        X : table of shape (n_rows, n_columns)
+            As in ``fit``.
+        y : array-like of shape (n_rows,)
+            The target; classes that ``fit`` has seen.
+        task : task id, or array-like of shape (n_rows,), optional
+            Where no column of X holds it.
+        sample_weight : array-like of shape (n_rows,), optional
+            As in ``fit``.
+
+        Returns
+        -------
+        Self
+
+        Raises
+        ------
+        ValueError
+            If a task is known already, or the coupling (``GraphTied``, ``FusedInTime``, sums of norms) shares nothing
+            that could be held fixed.
+
+        Notes
+        -----
+        One task costs one fit of its own rows. A model whose tasks have doubled should be fitted again: what the new
+        ones could teach the old is not learnt here. Under "independent" the new task gets the geometric mean of the
+        alphas. What the coupling says of the tasks of ``fit`` together (``components_``, ``clusters_``,
+        ``outlier_tasks_``, ``task_covariance_``) is dropped.
+        """
+        add_tasks(self, X, y, task, sample_weight)
         return self
 
     def _fit_joint(self, data: TaskData, coupling: Coupling, plan: _Plan) -> None:
@@ -180,6 +222,10 @@ class LinearTasks(TaskMixin):
         return as_coupling(self.coupling)
 
     def _read_target(self, rows: TaskRows, matrix: Any) -> tuple[TaskData, Loss]:
+        raise NotImplementedError
+
+    def _read_added(self, rows: TaskRows, matrix: Any) -> TaskData:
+        """Turn the target of new tasks into numbers, as fit has learnt to."""
         raise NotImplementedError
 
     def _split_known(self, rows: TaskRows) -> tuple[TaskRows, Array | None]:

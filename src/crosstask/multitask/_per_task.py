@@ -23,20 +23,14 @@ class PerTaskModels(WrappedEstimator):
     def _fit_rows(self, rows: TaskRows, row_of_pair: IntVector) -> None:
         assert rows.y is not None
         classes = self.classes_ if is_classifier(self) else None
-        ends = np.cumsum(np.bincount(rows.codes, minlength=rows.n_tasks))
-        pairs_of_task = np.split(np.argsort(rows.codes, kind="stable"), ends[:-1])
-        parts = [part_of(rows, pairs, row_of_pair) for pairs in pairs_of_task]
-        own = self._fit_models(rows, parts, row_of_pair, classes)
+        own = self._fit_models(rows, parts_of(rows, row_of_pair), row_of_pair, classes)
         self.estimators_ = [fitted for fitted, _ in own]
         self.fallbacks_ = {rows.tasks[t].item(): why for t, (_, why) in enumerate(own) if why}
         if self.unseen_task == "pooled":
             everything = part_of(rows, np.arange(len(rows.codes), dtype=np.intp), row_of_pair)
             self.pooled_estimator_ = everything.fit(localised(self.estimator, row_of_pair))
         if classes is not None:
-            sizes = np.bincount(rows.codes, rows.sample_weight, rows.n_tasks)
-            present = np.zeros((rows.n_tasks, len(classes)), dtype=bool)
-            present[rows.codes, np.searchsorted(classes, rows.y)] = True
-            self._smooth = np.where(present.all(axis=1), np.inf, sizes)
+            self._smooth = smoothed_sizes(rows, classes)
 
     def _fit_models(
         self, rows: TaskRows, parts: list[Part], row_of_pair: IntVector, classes: NDArray[Any] | None
@@ -109,6 +103,22 @@ class Part:
 
     def fit(self, estimator: Any) -> Any:
         return fit_weighted(estimator, self.X, self.y, self.weight)
+
+
+def parts_of(rows: TaskRows, row_of_pair: IntVector) -> list[Part]:
+    """Return the rows of each task."""
+    ends = np.cumsum(np.bincount(rows.codes, minlength=rows.n_tasks))
+    pairs_of_task = np.split(np.argsort(rows.codes, kind="stable"), ends[:-1])
+    return [part_of(rows, pairs, row_of_pair) for pairs in pairs_of_task]
+
+
+def smoothed_sizes(rows: TaskRows, classes: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the rows of each task that lacks a class, by weight, and infinity for one that has all."""
+    assert rows.y is not None
+    sizes = np.bincount(rows.codes, rows.sample_weight, rows.n_tasks)
+    present = np.zeros((rows.n_tasks, len(classes)), dtype=bool)
+    present[rows.codes, np.searchsorted(classes, rows.y)] = True
+    return np.where(present.all(axis=1), np.inf, sizes)
 
 
 def part_of(rows: TaskRows, pairs: IntVector, row_of_pair: IntVector) -> Part:

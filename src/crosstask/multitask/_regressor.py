@@ -275,3 +275,8 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         if not (data.y > 0).any() and loss.log_link:
             raise ValueError("loss='poisson' needs a y above zero in some row, and y is zero in all: check the target.")
         return data, loss.bound_to(data.y, data.codes, data.sample_weight)
+
+    def _read_added(self, rows: TaskRows, matrix: Any) -> TaskData:
+        data = TaskData.from_rows(rows, matrix, rows.y)
+        self.loss_.check_target(data.y)
+        return data

@@ -42,6 +42,24 @@ def learn_classes(y: NDArray[Any], of: Any) -> NDArray[Any]:
     return classes
 
 
+def known_positions(y: NDArray[Any], classes: NDArray[Any]) -> NDArray[np.intp]:
+    """Return the position of each label among the classes of fit.
+
+    Raises
+    ------
+    ValueError
+        If there is a new one.
+    """
+    position = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+    new = np.unique(y[classes[position] != y])
+    if len(new):
+        raise ValueError(
+            f"y holds the class {new[0]!s}, which fit has not seen (it knows {', '.join(map(str, classes[:8]))}"
+            f"{', ..' if len(classes) > 8 else ''}): fit again with the rows of all tasks."
+        )
+    return position.astype(np.intp)
+
+
 class WrappedEstimator(TaskMixin, MetaEstimatorMixin, BaseEstimator):
     """Base of the wrappers: a subclass has ``_fit_rows`` and ``_answer``."""
 

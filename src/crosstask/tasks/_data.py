@@ -207,9 +207,11 @@ class TaskData:
         lacking = np.flatnonzero((total == 0) & (np.diff(self.offsets) > 0))
         known = np.zeros(self.n_pairs) if self.known is None else self.known
         rate = total.sum() / float(self.sample_weight @ np.exp(known))
-        if rate == 0:
-            return self
-        return self._with_rows_at_means(lacking, rate * np.exp(self._mean_known(lacking))[:, None])
+        return self if rate == 0 else self.with_count_rows(lacking, rate)
+
+    def with_count_rows(self, tasks: NDArray[np.intp], rate: float) -> TaskData:
+        """Give some tasks the prior row of ``with_prior_counts``, at a rate that is known."""
+        return self._with_rows_at_means(tasks, rate * np.exp(self._mean_known(tasks))[:, None])
 
     def _with_rows_at_means(self, tasks: NDArray[np.intp], targets: Array) -> TaskData:
         """Add rows of weight .5 at the mean row of some tasks, one for each of their targets (len(tasks), k)."""
