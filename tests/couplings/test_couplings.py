@@ -9,7 +9,18 @@ from tests.couplings.catalogue import PLAIN, SPECTRAL
 from tests.solvers.oracle import penalty
 from tests.solvers.zoo import related
 
-from crosstask.couplings import FeatureNorm, FusedInTime, GraphTied, Independent, MeanTied, Pooled, as_coupling
+from crosstask.couplings import (
+    Decomposed,
+    ElementNorm,
+    FeatureNorm,
+    FusedInTime,
+    GraphTied,
+    Independent,
+    MeanTied,
+    Pooled,
+    as_coupling,
+    robust_centre,
+)
 from crosstask.losses import Squared
 from crosstask.solvers import Problem, alpha_grid, solve
 
@@ -163,3 +174,28 @@ def test_names_and_objects():
     assert as_coupling(given) is given
     with pytest.raises(ValueError, match="unknown coupling 'trace': give one of 'independent', 'pooled'"):
         as_coupling("trace")
+
+
+@pytest.mark.parametrize(
+    ("coupling", "said"),
+    [
+        (FeatureNorm(weight=-1), "FeatureNorm: weight=-1 must be a number, positive"),
+        (Independent(weight=0.0), "Independent: weight=0.0 must be a number, positive"),
+        (Independent(weight=float("nan")), "weight=nan must be a number"),
+        (Pooled(weight=-1.0), "Pooled: weight=-1.0 must be a number, zero or positive"),
+        (MeanTied(centre_weight="strong"), "MeanTied: centre_weight='strong' must be a number, zero or positive"),
+        (GraphTied([(0, 1)], ridge=-1.0), "GraphTied: ridge=-1.0 must be"),
+        (Decomposed(FeatureNorm(), ElementNorm(0.0)), "ElementNorm: weight=0.0 must be a number, positive"),
+        (Decomposed(FeatureNorm(), "trace_norm"), "Decomposed: a part is a plain Coupling object, and 'trace_norm' is"),
+        (["feature_norm"], "unknown coupling"),
+    ],
+    ids=str,
+)
+def test_weights_that_mean_nothing_are_refused(coupling, said):
+    with pytest.raises(ValueError, match=said):
+        as_coupling(coupling)
+
+
+def test_a_centre_may_cost_nothing():
+    for coupling in (Pooled(weight=0.0), MeanTied(centre_weight=0.0), robust_centre(centre_weight=np.float64(0.0))):
+        assert as_coupling(coupling) is coupling

@@ -157,6 +157,40 @@ def test_separable_classes_are_the_exception_without_an_optimum():
     assert np.abs(held.centre).max() < 0.2 * np.abs(free.centre).max()
 
 
+@pytest.mark.parametrize("coupling", [MeanTied(), Pooled(weight=0.0)], ids=str)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_separable_classes_of_a_multinomial_are_certified_as_well(coupling, n_classes):
+    """Slopes that move all outputs as one are neither penalised nor seen: they must not run away."""
+    X = np.column_stack([np.linspace(-1, 1, 30), np.cos(np.arange(30.0)), np.ones(30)])
+    y = np.digitize(X[:, 0], [-0.3, 0.3] if n_classes == 3 else [0.0]).astype(float)
+    data = TaskData.from_arrays(X, y, np.arange(30) % 2, n_classes=n_classes)
+    answer = solve(Problem(data, LOSSES["multinomial"], coupling), 0.1, max_iter=60)
+    assert answer.converged
+    assert np.abs(answer.coef).max() < 1e3
+    assert_allclose(answer.coef.sum(axis=1), 0.0, atol=1e-5 * np.abs(answer.coef).max())
+
+
+def test_a_gap_that_stands_still_ends_the_search_and_says_so():
+    problem = Problem(related("logistic"), LOSSES["logistic"], FeatureNorm())
+    with pytest.warns(
+        UserWarning, match=r"gap stays at .*, above tol=1e-30, .*not lower it: raise tol or alpha"
+    ) as seen:
+        path = solve_path(problem, alpha_grid(problem, 3), tol=1e-30, max_iter=100_000)
+    assert len(seen) == 1
+    assert max(answer.n_iter for answer in path) < 1000
+    assert max(answer.gap for answer in path) < 1e-12
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber"])
+def test_common_slopes_that_cost_nothing_are_the_shortest_of_the_best(loss):
+    data = related(loss)
+    doubled = TaskData(**{**data.__getstate__(), "X": np.column_stack([data.X, data.X, np.full(data.n_pairs, 3.0)])})
+    one, two = (solve(Problem(d, LOSSES[loss], Pooled(weight=0.0)), 0.1, tol=1e-10) for d in (data, doubled))
+    assert_allclose(two.coef[..., :4], two.coef[..., 4:8], atol=1e-6)
+    assert_allclose(2.0 * two.coef[..., :4], one.coef, atol=1e-5)
+    assert_allclose(two.coef[..., 8], 0.0, atol=1e-12)
+
+
 def test_nothing_to_explain_is_explained_at_once():
     data = TaskData.from_arrays(np.eye(6), np.full(6, 3.0), np.arange(6) % 2)
     for coupling in (Independent(), Pooled(), MeanTied(), FeatureNorm()):

@@ -74,7 +74,7 @@ def as_coupling(coupling: str | Coupling) -> Coupling:
     Raises
     ------
     ValueError
-        If the name is unknown.
+        If the name is unknown, or a weight of the object is not a positive number.
 
     Examples
     --------
@@ -82,8 +82,9 @@ def as_coupling(coupling: str | Coupling) -> Coupling:
     MeanTied()
     """
     if isinstance(coupling, Coupling):
+        coupling.check()
         return coupling
-    if coupling not in _BY_NAME:
+    if not isinstance(coupling, str) or coupling not in _BY_NAME:  # type: ignore[reportUnnecessaryIsInstance]
         raise ValueError(
             f"unknown coupling {coupling!r}: give one of {', '.join(map(repr, _BY_NAME))}, or a Coupling object."
         )

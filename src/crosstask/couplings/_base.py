@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -55,11 +56,27 @@ class Coupling(BaseEstimator):
     is_norm: ClassVar[bool] = False
     #: ``prox`` also takes one step for each feature, shape (d,).
     by_feature: bool = False
+    #: A weight of zero has a meaning: the slopes cost nothing.
+    may_be_free: ClassVar[bool] = False
     #: R(W Q) = R(W) for orthogonal Q over the features, so that a problem may be solved in the span of its rows.
     rotation_invariant: ClassVar[bool] = False
 
     def __init__(self, weight: float = 1.0) -> None:
         self.weight = weight
+
+    def check(self) -> None:
+        """Raise a ValueError where a parameter that is a weight is not a number above zero (or zero, where it may)."""
+        for name, given in self.get_params(deep=False).items():
+            zero_too = name in ("centre_weight", "ridge") or (name == "weight" and self.may_be_free)
+            if name != "weight" and not zero_too:
+                continue
+            number = isinstance(given, numbers.Real) and np.isfinite(float(given))
+            if not number or given < 0 or (given == 0 and not zero_too):
+                least = "zero or positive" if zero_too else "positive"
+                raise ValueError(
+                    f"{type(self).__name__}: {name}={given!r} must be a number, {least}: give 1.0, and let alpha say "
+                    "how strong the coupling is."
+                )
 
     def value(self, V: Array) -> float:
         """Return R(V)."""

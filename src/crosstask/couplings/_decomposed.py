@@ -35,7 +35,7 @@ class Decomposed(Coupling):
     Raises
     ------
     ValueError
-        On use: a part that is itself a sum.
+        On use: a part that is itself a sum, or no coupling object.
 
     See Also
     --------
@@ -88,9 +88,10 @@ class Decomposed(Coupling):
         """The couplings of the parts."""
         given = [part for part in (self.first, self.second, self.third, self.fourth) if part is not None]
         for part in given:
-            if isinstance(part, Decomposed):
+            if isinstance(part, Decomposed) or not isinstance(part, Coupling):  # type: ignore[reportUnnecessaryIsInstance]
                 raise ValueError(
-                    f"Decomposed: a part is a plain Coupling, and {part!r} is not: put all parts side by side."
+                    f"Decomposed: a part is a plain Coupling object, and {part!r} is not: put all parts side by side, "
+                    "such as Decomposed(FeatureNorm(), ElementNorm(0.6))."
                 )
         return given
 
@@ -99,6 +100,12 @@ class Decomposed(Coupling):
         """Names of the parts: their classes in small letters, numbered from the second of one kind."""
         kinds = [re.sub(r"(?<!^)(?=[A-Z])", "_", type(part).__name__).lower() for part in self.parts]
         return [k + (f"_{kinds[: i + 1].count(k)}" if k in kinds[:i] else "") for i, k in enumerate(kinds)]
+
+    def check(self) -> None:
+        """Raise a ValueError where a weight of the sum or of a part is wrong, or a part is none."""
+        super().check()
+        for part in self.parts:
+            part.check()
 
     def side_by_side(self) -> Stacked:
         """Return the penalty of the parts laid side by side, which solvers use."""

@@ -32,6 +32,7 @@ class Pooled(Coupling):
     """
 
     by_feature = True
+    may_be_free: ClassVar[bool] = True
     rotation_invariant: ClassVar[bool] = True
 
     def value(self, V: Array) -> float:

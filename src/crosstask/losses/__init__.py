@@ -53,6 +53,6 @@ def as_loss(loss: str | Loss, *, n_classes: int | None = None) -> Loss:
         return loss
     if loss == "logistic" and n_classes is not None and n_classes > 2:
         return Multinomial()
-    if loss not in _BY_NAME:
+    if not isinstance(loss, str) or loss not in _BY_NAME:  # type: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f"unknown loss {loss!r}: give one of {', '.join(map(repr, _BY_NAME))}, or a Loss object.")
     return _BY_NAME[loss]()

@@ -46,12 +46,13 @@ def minimise_quadratic(
     alpha: float,
     step: Array,
     start: Array,
-    stop: Callable[[Array], bool],
+    stop: Callable[[Array, int], bool],
     max_iter: int,
 ) -> tuple[Array, int]:
     """Minimise q(V) + alpha R(V) for a quadratic q with the given gradient.
 
-    Momentum restarts whenever it points uphill (O'Donoghue and Candes 2015). ``stop(V)`` is asked every five steps.
+    Momentum restarts whenever it points uphill (O'Donoghue and Candes 2015). ``stop(V, steps)`` is asked every five
+    steps.
 
     Returns
     -------
@@ -59,7 +60,7 @@ def minimise_quadratic(
         The answer and the number of steps.
     """
     here, ahead, t = start, start, 1.0
-    if stop(here):
+    if stop(here, 0):
         return here, 0
     length = alpha * step
     for iteration in range(1, max_iter + 1):
@@ -72,6 +73,6 @@ def minimise_quadratic(
             ahead = new + ((t - 1.0) / following) * moved
             t = following
         here = new
-        if (iteration % 5 == 0 or iteration == max_iter) and stop(here):
+        if (iteration % 5 == 0 or iteration == max_iter) and stop(here, iteration):
             return here, iteration
     return here, max_iter

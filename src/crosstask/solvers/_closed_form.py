@@ -81,8 +81,7 @@ def _pooled(problem: Problem, alphas: Array) -> Array:
         turned, Q = problem.rotated()
         return _pooled(turned, alphas) @ Q.T
     values, U, g = pooled_spectrum(problem)
-    ridge = alphas[:, None] * problem.coupling.weight
-    shared = (U.T @ g / (values + ridge)) @ U.T
+    shared = (U.T @ g * pooled_inverse(problem, values, alphas)) @ U.T
     return np.repeat(shared[:, None], problem.data.n_tasks, axis=1)
 
 
@@ -96,6 +95,19 @@ def pooled_spectrum(problem: Problem) -> tuple[Array, Array, Array]:
         g += target.reshape(-1) @ flat
     values, U = np.linalg.eigh(gram)
     return np.maximum(values, 0.0), U, g
+
+
+def pooled_inverse(problem: Problem, values: Array, alphas: Array) -> Array:
+    """Return 1 / (l + a) of each alpha, shape (A, d); with weight 0, zero where no row has the direction."""
+    held = values + alphas[:, None] * problem.coupling.weight
+    if problem.coupling.weight > 0:
+        return 1.0 / held
+    return np.divide(1.0, held, out=np.zeros_like(held), where=held > negligible(values))
+
+
+def negligible(values: Array) -> float:
+    """Return a bound below which eigenvalues are rounding."""
+    return 1e-13 * len(values) * max(float(values.max(initial=0.0)), 1e-300)
 
 
 class Tie(NamedTuple):
@@ -193,7 +205,7 @@ def _rooted(problem: Problem) -> Iterator[tuple[Array, Array, NDArray[np.intp]]]
 def _range_of(G: Array) -> Array:
     """Orthonormal basis of what the rows span; directions that no row has stay out of the centre."""
     values, vectors = np.linalg.eigh(G)
-    return vectors[:, values > 1e-13 * len(G) * max(values.max(initial=0.0), 1e-300)]
+    return vectors[:, values > negligible(values)]
 
 
 def _in_features(U: Array, parts: Array) -> Array:

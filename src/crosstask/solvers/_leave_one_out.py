@@ -13,6 +13,7 @@ from crosstask.losses import Squared
 from crosstask.solvers._closed_form import (
     closed_form_coefficients,
     own_slopes,
+    pooled_inverse,
     pooled_spectrum,
     task_spectra,
     tie,
@@ -82,7 +83,7 @@ def _solved(problem: Problem, alphas: Array) -> tuple[Array, _Sensitivity]:
     if isinstance(problem.coupling, Pooled):
         values, U, _ = pooled_spectrum(problem)
         slopes = closed_form_coefficients(problem, alphas)[0][:, :, 0]
-        return slopes, _Sensitivity(U[None], 1.0 / (values[None, None] + ridge), None)
+        return slopes, _Sensitivity(U[None], pooled_inverse(problem, values, alphas)[:, None], None)
     if isinstance(problem.coupling, Independent):
         spectra = task_spectra(problem)
         inverse = 1.0 / (spectra.values + ridge)

@@ -62,9 +62,9 @@ def moments(problem: Problem, alphas: Array, options: Options, init: State | Non
         slopes = (init or cold_start(problem)).V
         for alpha in alphas:
 
-            def stop(V: Array, alpha: float = float(alpha)) -> bool:
+            def stop(V: Array, steps: int, alpha: float = float(alpha)) -> bool:
                 latest[:] = [held.certify(V, held.gradient(V), alpha)]
-                return options.done(alpha, State(V, held.intercept, *latest[0], 0))
+                return options.done(alpha, State(V, held.intercept, *latest[0], -(-steps // STEPS)))
 
             slopes, n_steps = minimise_quadratic(
                 held.gradient, problem.coupling, float(alpha), step, slopes, stop, STEPS * options.max_iter

@@ -12,6 +12,7 @@ from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Po
 from crosstask.solvers._accelerated import feature_steps, minimise_quadratic
 from crosstask.solvers._block_descent import GroupDescent
 from crosstask.solvers._certificate import Certificate, certify
+from crosstask.solvers._closed_form import negligible
 from crosstask.solvers._intercepts import best_intercepts, damped
 from crosstask.solvers._problem import Problem
 from crosstask.solvers._state import Options, State, cold_start
@@ -136,8 +137,8 @@ def _independent_step(problem: Problem, model: Model, V: Array, alpha: float, ga
 def _pooled_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
     ridge = alpha * problem.coupling.weight
     right = -(model.r.sum(axis=0) + ridge * V[0].reshape(-1))
-    shared = cast("Array", np.linalg.solve(model.G.sum(axis=0) + ridge * np.eye(len(right)), right))
-    return np.repeat(shared[None], len(V), axis=0)
+    square = _pinned(problem, model.G, V).sum(axis=0) + ridge * np.eye(len(right))
+    return np.repeat(_shared_step(square, right, ridge)[None], len(V), axis=0)
 
 
 def _mean_tied_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
@@ -149,27 +150,42 @@ def _mean_tied_step(problem: Problem, model: Model, V: Array, alpha: float, gap:
     w0 = W.sum(axis=0) / (len(W) + coupling.centre_weight)
     right = -(model.r + ridge * (W - w0))
     eye = np.eye(right.shape[1])
-    solved = np.linalg.solve(model.G + ridge * eye, np.concatenate([right[..., None], model.G], axis=2))
+    G = _pinned(problem, model.G, V)
+    solved = np.linalg.solve(G + ridge * eye, np.concatenate([right[..., None], G], axis=2))
     own, shrink = solved[..., 0], solved[..., 1:]
     schur = shrink.sum(axis=0) + coupling.centre_weight * eye
-    if coupling.centre_weight > 1e-8:
-        shared = np.linalg.solve(schur, own.sum(axis=0))
-        return own + shared - shrink @ shared
-    values, vectors = np.linalg.eigh(0.5 * (schur + schur.T))
-    kept = values > 1e-13 * len(values) * max(values.max(initial=0.0), 1e-300)
-    basis = vectors[:, kept]
-    shared = basis @ ((basis.T @ own.sum(axis=0)) / values[kept])
+    shared = _shared_step(schur, own.sum(axis=0), coupling.centre_weight)
     return own + shared - shrink @ shared
+
+
+def _shared_step(square: Array, right: Array, ridge: float) -> Array:
+    """Solve for a step that all tasks share; where nothing holds it, directions that no row has stay out."""
+    if ridge > 1e-8:
+        return cast("Array", np.linalg.solve(square, right))
+    values, vectors = np.linalg.eigh(0.5 * (square + square.T))
+    basis = vectors[:, values > negligible(values)]
+    return basis @ ((basis.T @ right) / values[values > negligible(values)])
+
+
+def _pinned(problem: Problem, G: Array, V: Array) -> Array:
+    """Return G with a curvature where all outputs move as one, if the loss has none there.
+
+    The slopes of the answer sum to zero over the outputs, so it costs nothing; without it, a direction that is neither
+    penalised nor seen by the loss is rounding divided by rounding.
+    """
+    T, K, d = V.shape
+    if not problem.loss.shift_invariant or K == 1:
+        return G
+    square = G.reshape(T, K, d, K, d)
+    common = np.einsum("tkikj->tij", square)[:, None, :, None, :] / (K * (K - 1))
+    return (square + common).reshape(G.shape)
 
 
 def _block_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
     """Minimise the quadratic model plus alpha R one feature at a time."""
     T, K, d = V.shape
-    gram = model.G.reshape(T, K, d, K, d).copy()
     redundant = problem.loss.shift_invariant and K > 1
-    if redundant:
-        # Slopes of the answer sum to zero over the outputs: curvature in that direction costs nothing and helps much.
-        gram += np.einsum("tkikj->tij", gram)[:, None, :, None, :] / (K * (K - 1))
+    gram = _pinned(problem, model.G, V).reshape(T, K, d, K, d)
     descent = GroupDescent(gram, alpha * problem.coupling.weight)
     W, gradient = np.array(V), model.r.reshape(V.shape).copy()
     total = 0.0
@@ -192,7 +208,7 @@ def proximal_step(problem: Problem, model: Model, V: Array, alpha: float, gap: f
     def gradient(W: Array) -> Array:
         return (model.G @ (W - start).reshape(len(W), -1, 1)).reshape(V.shape) + r
 
-    def stop(W: Array) -> bool:
+    def stop(W: Array, steps: int) -> bool:
         mapped = coupling.prox(W - step * gradient(W), alpha * step)
         first.append(float(np.sum((W - mapped) ** 2 / step)))
         return first[-1] <= 1e-2 * min(gap, 0.1) * first[0]

@@ -38,10 +38,11 @@ def parts(problem: Problem, alphas: Array, options: Options, init: State | None)
             def gradient(blocks: Array) -> Array:
                 return np.tile(held.gradient(sum_of.slopes(blocks)), m)
 
-            def stop(blocks: Array, alpha: float = float(alpha)) -> bool:
+            def stop(blocks: Array, steps: int, alpha: float = float(alpha)) -> bool:
                 V = sum_of.slopes(blocks)
                 latest[:] = [held.certify(V, held.gradient(V), alpha, sum_of.penalty(blocks))]
-                return options.done(alpha, State(V, held.intercept, *latest[0], 0, sum_of.split(blocks)))
+                n_iter = -(-steps // STEPS)
+                return options.done(alpha, State(V, held.intercept, *latest[0], n_iter, sum_of.split(blocks)))
 
             blocks, n_steps = minimise_quadratic(
                 gradient, sum_of.others, float(alpha), step, blocks, stop, STEPS * options.max_iter

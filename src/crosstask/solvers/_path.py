@@ -132,14 +132,21 @@ def solve_path(
         return path
     worst = max(path, key=lambda s: s.gap)
     if not worst.converged:
-        warnings.warn(
-            f"{worst.solver} stopped after {worst.n_iter} iterations at alpha={worst.alpha:.3g} with a relative "
-            f"duality gap of {worst.gap:.2g}, above tol={tol:.2g}: raise max_iter (now {max_iter}), "
-            "standardize the columns, or raise tol or alpha.",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+        warnings.warn(_what_went_wrong(worst, tol, max_iter), ConvergenceWarning, stacklevel=2)
     return path
+
+
+def _what_went_wrong(worst: Solution, tol: float, max_iter: int) -> str:
+    stopped = f"{worst.solver} stopped after {worst.n_iter} iterations at alpha={worst.alpha:.3g}"
+    if worst.n_iter >= max_iter:
+        return (
+            f"{stopped} with a relative duality gap of {worst.gap:.2g}, above tol={tol:.2g}: raise max_iter (now "
+            f"{max_iter}), standardize the columns, or raise tol or alpha."
+        )
+    return (
+        f"{stopped}: the relative duality gap stays at {worst.gap:.2g}, above tol={tol:.2g}, and more iterations do "
+        "not lower it: raise tol or alpha, or standardize the columns."
+    )
 
 
 def _states(answers: Iterator[State], n_alphas: int, watch: Watch) -> tuple[list[State], int]:

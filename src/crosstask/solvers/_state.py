@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,22 +29,48 @@ class State:
     parts: Array | None = None  # (m, T, K, d): what V is the sum of
 
 
+#: Looks at an iterate without any progress, beyond as many as it took to get there, that end a search.
+PATIENCE = 100
+
+
 class Watch:
-    """Keeps the best iterate of the alpha in hand, for a fit that is interrupted, and tells who wants to know."""
+    """Keeps the best iterate of the alpha in hand, for a fit that is interrupted, and tells who wants to know.
+
+    It also notices when a search stands still: neither the gap nor the objective falls any more, in more iterations
+    than it took to get there. What is left is rounding.
+    """
 
     def __init__(self, tell: Tell | None = None) -> None:
         self.tell = tell
         self.alpha: float | None = None
-        self.best: State | None = None
+        self.best: State | None
+        self._forget()
+
+    def _forget(self) -> None:
+        self.best = None
+        self.looks, self.moved = 0, 0
+        self.gap, self.objective = float("inf"), float("inf")
 
     def see(self, alpha: float, state: State, max_iter: int) -> None:
         """Take note of an iterate whose gap is known."""
-        if self.best is None or alpha != self.alpha or state.gap <= self.best.gap:
-            self.alpha, self.best = alpha, replace(state, V=state.V.copy())
+        if alpha != self.alpha or state.n_iter == 0:
+            self.alpha = alpha
+            self._forget()
+        self.looks += 1
+        if state.gap < 0.9 * self.gap or state.objective < self.objective - 1e-13 * abs(state.objective):
+            self.moved = self.looks
+            self.gap, self.objective = min(state.gap, self.gap), min(state.objective, self.objective)
+        if self.best is None or state.gap <= self.best.gap:
+            self.best = replace(state, V=state.V.copy())
         if self.tell is not None:
             self.tell(
                 state.n_iter, max_iter, f"alpha={alpha:.3g}: objective {state.objective:.6g}, gap {state.gap:.1e}"
             )
+
+    @property
+    def stalled(self) -> bool:
+        """Whether the search stands still."""
+        return self.looks >= 2 * self.moved + PATIENCE
 
 
 @dataclass(frozen=True)
@@ -53,13 +79,12 @@ class Options:
 
     tol: float
     max_iter: int
-    watch: Watch | None = None
+    watch: Watch = field(default_factory=Watch)
 
     def done(self, alpha: float, state: State) -> bool:
         """Tell whether an iterate ends the search, after the watch has seen it."""
-        if self.watch is not None:
-            self.watch.see(alpha, state, self.max_iter)
-        return state.gap <= self.tol or state.n_iter >= self.max_iter
+        self.watch.see(alpha, state, self.max_iter)
+        return state.gap <= self.tol or state.n_iter >= self.max_iter or self.watch.stalled
 
 
 #: An algorithm answers for each alpha in turn, and may start from the answer before.
