@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -41,6 +41,8 @@ class Conformal:
         F.
     plain : ndarray of shape (G,)
         Unscaled scores at the same shares as ``crowd``, for rows of unseen tasks.
+    n_crowd : float, default=0.0
+        Rows behind ``crowd`` where tasks have come later; 0: all of ``n``.
     """
 
     scale: Array
@@ -49,6 +51,7 @@ class Conformal:
     own: Array
     crowd: Array
     plain: Array
+    n_crowd: float = 0.0
 
     @classmethod
     def of_residuals(cls, residual: Array, codes: IntVector, weight: Array, n_tasks: int) -> Self:
@@ -77,6 +80,38 @@ class Conformal:
         crowd = np.cumsum(counts.sum(axis=0)) / n.sum()
         return cls(scale, n, grid, own, crowd, _quantiles(plain, weight, shares))
 
+    def with_tasks(self, residual: Array, codes: IntVector, weight: Array, n_tasks: int, *, classes: bool) -> Self:
+        """Return the distributions of these tasks, whose held-out rows are new, beside the crowd that stays as it is.
+
+        ``residual`` holds residuals, or the probabilities of the classes observed.
+        """
+        n = np.bincount(codes, weight, n_tasks).astype(np.float64)
+        score = 1.0 - residual if classes else np.abs(residual)
+        scale = np.ones(n_tasks) if classes else self._scale_of(residual, codes, weight, n)
+        points = len(self.grid)
+        place = np.searchsorted(self.grid, score / scale[codes], side="left")
+        inside = place < points  # what lies beyond all rows of fit is never reached
+        cell = codes[inside] * points + place[inside]
+        counts = np.bincount(cell, weight[inside], n_tasks * points).reshape(n_tasks, points)
+        own = np.cumsum(counts, axis=1) / np.maximum(n, 1e-300)[:, None]
+        return replace(self, scale=scale, n=n, own=own)
+
+    def beside(self, other: Self, take: IntVector) -> Self:
+        """Return the tasks of both, in the order that ``take`` says."""
+        return replace(
+            self,
+            scale=np.concatenate([self.scale, other.scale])[take],
+            n=np.concatenate([self.n, other.n])[take],
+            own=np.concatenate([self.own, other.own])[take],
+            n_crowd=self.n_crowd or float(self.n.sum()),
+        )
+
+    def _scale_of(self, residual: Array, codes: IntVector, weight: Array, n: Array) -> Array:
+        """Size of a residual in new tasks, with the common size of fit, which the sizes of its tasks still tell."""
+        common = float((self.scale**2 * (self.n + SCALE_ROWS)).sum() / (self.n.sum() + SCALE_ROWS * len(self.n)))
+        squares = np.bincount(codes, weight * residual**2, len(n))
+        return np.sqrt((squares + SCALE_ROWS * common) / (n + SCALE_ROWS))
+
     def thresholds(self, coverage: float) -> Array:
         """Return the largest score that is still inside, for each task, then for unseen tasks, (T + 1,).
 
@@ -86,7 +121,7 @@ class Conformal:
         reached = mixed >= coverage * (self.n + CROWD_ROWS + 1.0)[:, None] - 1e-9
         first = np.where(reached.any(axis=1), reached.argmax(axis=1), len(self.grid))
         found = np.append(self.grid, np.inf)[first] * self.scale
-        total = float(self.n.sum())
+        total = self.n_crowd or float(self.n.sum())
         place = np.flatnonzero(self.crowd * total >= coverage * (total + 1.0) - 1e-9)
         return np.append(found, self.plain[place[0]] if len(place) else np.inf)
 

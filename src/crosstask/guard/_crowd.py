@@ -57,9 +57,7 @@ class Gains:
     def of(cls, evidence: Evidence, scale: Array) -> Gains:
         """Gather the gains from the held-out rows."""
         losses = evidence.candidate_rows() / scale[evidence.codes][:, None]
-        others = np.flatnonzero(np.arange(evidence.n_candidates) != evidence.own)
-        compared = evidence.sharing if evidence.loss.in_nats else others
-        d = losses[:, [evidence.own]] - losses[:, compared]
+        d = losses[:, [evidence.own]] - losses[:, evidence.compared]
         mean = np.nan_to_num(evidence.mean(d))
         centred = d - mean[evidence.codes]
         weight = evidence.weight * (evidence.n_effective / np.maximum(evidence.total, 1e-300))[evidence.codes]
@@ -77,11 +75,6 @@ class Gains:
         """
         known = self.capped > 0
         share = member * known
-        damped = share * self.capped / np.maximum(self.n, 1e-300)
-        n_gains = self.mean.shape[1]
-        freedom = max(float((damped * np.maximum(self.n - 1.0, 0.0)).sum()), 1e-12)
-        per_row = np.tensordot(damped, self.scatter, 1) / freedom
-        per_row = per_row + (0.01 * np.trace(per_row) / n_gains + 1e-12) * np.eye(n_gains)
         rows = share * self.capped
         if first:  # no member is known yet: start from the median task
             centre = np.tile(np.median(self.mean[known], axis=0), (len(self.n), 1))
@@ -89,6 +82,19 @@ class Gains:
         else:
             n_others = np.maximum(rows.sum() - rows, 1e-3)
             centre = ((rows @ self.mean) - rows[:, None] * self.mean) / n_others[:, None]
+        return self.density(centre, self.per_row(share), n_others)
+
+    def per_row(self, share: Array) -> Array:
+        """Covariance of one row's gains inside tasks, pooled over the tasks by their share in the crowd."""
+        n_gains = self.mean.shape[1]
+        damped = share * self.capped / np.maximum(self.n, 1e-300)
+        freedom = max(float((damped * np.maximum(self.n - 1.0, 0.0)).sum()), 1e-12)
+        per_row = np.tensordot(damped, self.scatter, 1) / freedom
+        return per_row + (0.01 * np.trace(per_row) / n_gains + 1e-12) * np.eye(n_gains)
+
+    def density(self, centre: Array, per_row: Array, n_others: Array) -> Array:
+        """Log density at each level around the centre of the others, which rests on so many of their rows."""
+        n_gains = self.mean.shape[1]
         away = self.mean - centre
         distance = np.einsum("ti,ij,tj->t", away, np.linalg.inv(per_row), away)
         between = np.array([1.0 / level.between_rows for level in LEVELS])
@@ -105,8 +111,7 @@ def posterior(log_likelihood: Array, known: NDArray[np.bool_]) -> Array:
     (between .5 and 16): few tasks are no proof that the next one is like them.
     """
     likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
-    prior = np.ones(likelihood.shape[1])
-    prior[0] = np.clip(200.0 / max(int(known.sum()), 1) ** 2, 0.5, 16.0)
+    prior = prior_counts(int(known.sum()))
     share = prior / prior.sum()
     belief = np.zeros_like(likelihood)
     for _ in range(100):
@@ -119,19 +124,28 @@ def posterior(log_likelihood: Array, known: NDArray[np.bool_]) -> Array:
     return belief / belief.sum(axis=1, keepdims=True)
 
 
+def prior_counts(n_tasks: int) -> Array:
+    """Return what each level counts before any task is seen, in tasks."""
+    prior = np.ones(len(LEVELS))
+    prior[0] = np.clip(200.0 / max(n_tasks, 1) ** 2, 0.5, 16.0)
+    return prior
+
+
 def membership(belief: Array) -> Array:
     """Return how much each task belongs to the crowd, 0 .. 1."""
     between = np.array([level.between_rows for level in LEVELS])
     return belief @ (between / (between + 20.0))
 
 
-def harm(gain: Array, n: Array, unit: float) -> Array:
+def harm(gain: Array, n: Array, unit: float, n_tasks: int | None = None) -> Array:
     """Log factor for a crowd whose stack does worse on the task's own rows than its own model; none if better.
 
     The stack is made without the task, so that n gain / unit is a log likelihood ratio in nats; a level that gives
     the others r rows takes the share r / (r + n) of the harm. With few tasks, whose shares of the levels are hardly
-    known, harm counts more than its likelihood, as an insurance: 1 + 20 / n_tasks times, 3 times at most.
+    known, harm counts more than its likelihood, as an insurance: 1 + 20 / n_tasks times, 3 times at most. ``n_tasks``
+    is the number of tasks with a row held out, unless others are known besides these.
     """
     between = np.array([level.between_rows for level in LEVELS])
-    insurance = min(MOST_HARM, 1.0 + 20.0 / max(int((n >= 1.0).sum()), 1))
+    known = int((n >= 1.0).sum()) if n_tasks is None else n_tasks
+    insurance = min(MOST_HARM, 1.0 + 20.0 / max(known, 1))
     return insurance * (np.minimum(gain, 0.0) * n / unit)[:, None] * between / (between + n[:, None])

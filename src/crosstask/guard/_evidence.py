@@ -70,6 +70,12 @@ class Evidence:
         return np.flatnonzero(shares)
 
     @property
+    def compared(self) -> IntVector:
+        """Positions of the candidates whose gains over the own model tell what a task has in common with others."""
+        others = np.flatnonzero(np.arange(self.n_candidates) != self.own)
+        return self.sharing if self.loss.in_nats else others
+
+    @property
     def centre(self) -> Array:
         """Equal weights of the own model and of those that share: where the stack of a crowd without rows lies.
 
@@ -119,7 +125,7 @@ class Evidence:
 
     def mean(self, values: Array) -> Array:
         """Weighted mean of row values in each task, (n_tasks, ..); NaN for a task without rows."""
-        columns = values.reshape(len(values), -1)
+        columns = values.reshape(len(values), int(np.prod(values.shape[1:])))
         sums = np.column_stack([np.bincount(self.codes, self.weight * v, self.n_tasks) for v in columns.T])
         with np.errstate(invalid="ignore", divide="ignore"):
             return (sums / self.total[:, None]).reshape(self.n_tasks, *values.shape[1:])

@@ -16,6 +16,7 @@ from crosstask.guard._folds import FoldMaker, pairs_of
 from crosstask.guard._held_out import HeldOut, Plan, ask, fit_all, must_have_probabilities
 from crosstask.guard._intervals import measured
 from crosstask.guard._losses import LogitMixture, scores_to_probabilities
+from crosstask.guard._newcomer import Crowd
 from crosstask.guard._rules import guard_weights, sharing_stack
 from crosstask.guard._sentences import ALONE, code_of
 from crosstask.tasks import TaskRows
@@ -47,6 +48,7 @@ def fit_guard(
     maker = FoldMaker(long.X, y, rows.codes, groups, times, 0 if classes is None else len(classes))
     folds = maker.outer(guard.cv, row_of_pair, seed)
     by_class = None if guard.class_weight is None else compute_sample_weight(guard.class_weight, rows.y)
+    guard._weight_of_class = None if by_class is None else by_class[np.unique(y, return_index=True)[1]]
     plan = Plan(long, classes, linear, guard.class_weight, by_class)
     held = fit_all(named, plan, folds, maker, seed=seed, n_jobs=guard.n_jobs, progress=_progress(guard.verbose))
     weight = np.ones(n) if rows.sample_weight is None else rows.sample_weight
@@ -127,7 +129,7 @@ def _weigh(
     pairs = pairs[np.argsort(rows.codes[pairs], kind="stable")]
     found = held.predictions[pairs]
     evidence = evidence_of(found, y[pairs], rows.codes[pairs], weight[pairs], held.fold[pairs], n_tasks, **kind)
-    why = _why_borrowed(guard, rows, y, evidence, kind["n_classes"])
+    why = why_borrowed(guard, rows, y, evidence, kind["n_classes"])
     borrowed = np.array([bool(text) for text in why])
     weights = guard_weights(evidence, guard.mode, borrowed)
     guard._weights, guard._shared = weights.task, weights.shared
@@ -149,7 +151,9 @@ def _weigh(
         "high": result.high,
     }
     guard._loss_name = evidence.loss.name
-    _sharing(guard, evidence, found, y[pairs], own_rows, separate, groups, overlap, kind)
+    crowd = None if separate.all() else sharing_stack(evidence, ~separate)
+    guard._sharing, guard._level = sharing(evidence, found, y[pairs], weights.task, crowd, groups, overlap, kind)
+    guard._crowd = Crowd.of(evidence, weights)
     separate_weight = weights.task[:, separate].sum(axis=1)
     guard._codes = code_of(separate_weight, borrowed, guard._level)
     mixed = np.einsum("ncK,nc->nK", found, by_row)
@@ -163,7 +167,7 @@ def _weigh(
     )
 
 
-def _why_borrowed(guard: Any, rows: TaskRows, y: NDArray[Any], evidence: Evidence, n_classes: int) -> list[str]:
+def why_borrowed(guard: Any, rows: TaskRows, y: NDArray[Any], evidence: Evidence, n_classes: int) -> list[str]:
     """Say for each task why it cannot be judged by its own rows; empty where it can."""
     held_out = np.bincount(evidence.codes, minlength=rows.n_tasks)
     total = np.bincount(rows.codes, minlength=rows.n_tasks)
@@ -179,34 +183,35 @@ def _why_borrowed(guard: Any, rows: TaskRows, y: NDArray[Any], evidence: Evidenc
     return why
 
 
-def _sharing(
-    guard: Any,
+def sharing(
     evidence: Evidence,
     found: Array,
     y: NDArray[Any],
-    own_rows: Array,
-    separate: NDArray[np.bool_],
+    weights: Array,
+    crowd: Array | None,
     groups: Any,
     overlap: float,
     kind: dict[str, Any],
-) -> None:
-    """Test what the models that share would do alone, as they are and with an intercept of the task's own."""
-    n_tasks = evidence.n_tasks
-    guard._level = np.zeros(n_tasks, dtype=bool)
-    nothing = np.full(n_tasks, np.nan)
-    guard._sharing = {"gain": nothing, "low": nothing, "high": nothing}
-    if separate.all():
-        return
-    crowd = sharing_stack(evidence, ~separate)
+) -> tuple[dict[str, Array], NDArray[np.bool_]]:
+    """Test what the models that share would do alone, as they are and with an intercept of the task's own.
+
+    Returns their gain with its interval, and where only the level of y sets a task apart that is left alone.
+    """
+    n_tasks, separate = evidence.n_tasks, kind["separate"]
+    level = np.zeros(n_tasks, dtype=bool)
+    if crowd is None:
+        nothing = np.full(n_tasks, np.nan)
+        return {"gain": nothing, "low": nothing, "high": nothing}, level
+    own_rows = evidence.candidate_rows()[:, kind["own"]]
     rows = evidence.row_losses(crowd)
     result = paired(evidence, own_rows, rows, groups, overlap)
-    guard._sharing = {"gain": result.gain, "low": result.low, "high": result.high}
-    alone = guard._weights[:, separate].sum(axis=1) >= ALONE
+    alone = weights[:, separate].sum(axis=1) >= ALONE
     for t in np.flatnonzero(alone):
         part = slice(evidence.offsets[t], evidence.offsets[t + 1])
         z = found[part].transpose(0, 2, 1) @ crowd[t]
         losses = _relevelled_losses(evidence, part, z, y[part], kind)
-        guard._level[t] = only_level(own_rows[part], rows[part], losses, evidence.weight[part], overlap)
+        level[t] = only_level(own_rows[part], rows[part], losses, evidence.weight[part], overlap)
+    return {"gain": result.gain, "low": result.low, "high": result.high}, level
 
 
 def _relevelled_losses(evidence: Evidence, part: slice, z: Array, y: NDArray[Any], kind: dict[str, Any]) -> Array:

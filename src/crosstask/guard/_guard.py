@@ -14,6 +14,7 @@ from sklearn.utils.metaestimators import available_if
 from crosstask.guard._candidates import check_candidates, input_tags_of, is_named_list, kind_of, with_own
 from crosstask.guard._fit import fit_guard
 from crosstask.guard._folds import table_length
+from crosstask.guard._growth import GuardGrowth
 from crosstask.guard._held_out import ask
 from crosstask.guard._intervals import GuardIntervals
 from crosstask.guard._losses import check_scoring, scores_to_probabilities
@@ -28,7 +29,7 @@ def _is_classification(guard: Any) -> bool:
     return kind_of(guard.candidates) == "classifier"
 
 
-class TransferGuard(GuardIntervals, GuardResults, TaskMixin, MetaEstimatorMixin, BaseEstimator):
+class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEstimatorMixin, BaseEstimator):
     r"""Mix candidate models task by task, so that sharing helps where it can and harms little where it cannot.
 
     .. math::

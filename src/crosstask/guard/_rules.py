@@ -90,13 +90,13 @@ def guard_weights(evidence: Evidence, mode: str = "balanced", borrowed: NDArray[
     if mode == "bold":
         return Weights(np.tile(shared, (n_tasks, 1)), crowd, shared, apart)
     if mode == "cautious" or others is None:
-        task = _solve(evidence, scale, expansion, None, 0.0, CAUTIOUS_KAPPA if mode == "cautious" else ONE_TASK_KAPPA)
+        task = solve_at(evidence, scale, expansion, None, 0.0, CAUTIOUS_KAPPA if mode == "cautious" else ONE_TASK_KAPPA)
         belief = apart
     else:
         belief, others, crowd = _believe(evidence, scale, expansion, speaks, crowd)
         task = np.zeros((n_tasks, evidence.n_candidates))
         for k, level in enumerate(LEVELS):
-            task += belief[:, [k]] * _solve(evidence, scale, expansion, others, level.prior_rows, level.kappa)
+            task += belief[:, [k]] * solve_at(evidence, scale, expansion, others, level.prior_rows, level.kappa)
     task[borrowed] = shared
     return Weights(task, crowd, shared, belief)
 
@@ -160,7 +160,7 @@ def sharing_stack(evidence: Evidence, allowed: NDArray[np.bool_]) -> Array:
     return crowd
 
 
-def _solve(
+def solve_at(
     evidence: Evidence,
     scale: Array,
     expansion: Expansion,

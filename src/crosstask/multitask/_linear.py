@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crosstask.couplings import Coupling, Decomposed, MeanTied, Pooled, as_coupling
 from crosstask.losses import Loss
-from crosstask.multitask._add_task import Fitted, add_tasks
+from crosstask.multitask._add_task import Fitted, add_tasks, shared_part
 from crosstask.multitask._choice import choose
 from crosstask.multitask._measured import Mask, measured_scale, read_measured, without_unmeasured
 from crosstask.multitask._support import Folds, check_option
@@ -157,6 +157,13 @@ class LinearTasks(TaskMixin):
         """
         add_tasks(self, X, y, task, sample_weight)
         return self
+
+    def _can_add_task(self) -> bool:
+        try:
+            shared_part(self)
+        except ValueError:
+            return False
+        return True
 
     def _fit_joint(self, data: TaskData, coupling: Coupling, plan: _Plan) -> None:
         self.coupling_ = coupling

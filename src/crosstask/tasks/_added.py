@@ -125,3 +125,9 @@ def _refuse_known(estimator: Any, rows: TaskRows, where: str) -> None:
         raise ValueError(
             f"{where} has ids like {given!r}, but the model was fitted with ids like {had!r}: convert them to one type."
         )
+
+
+def can_add_task(model: Any) -> bool:
+    """Tell whether a fitted model can learn one more task, all else held fixed."""
+    probe = getattr(model, "_can_add_task", None)
+    return hasattr(model, "add_task") and (probe is None or bool(probe()))
