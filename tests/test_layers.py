@@ -10,6 +10,7 @@ import pytest
 SOURCE = Path(__file__).parent.parent / "src" / "crosstask"
 LEVELS = [
     {"tasks"},
+    {"summaries"},
     {"datasets"},
     {"losses", "couplings"},
     {"solvers"},

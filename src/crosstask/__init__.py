@@ -63,8 +63,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.neural import MultiTaskMLPRegressor as MultiTaskMLPRegressor
     from crosstask.persistence import load as load
     from crosstask.persistence import save as save
+    from crosstask.summaries import TaskStatistics as TaskStatistics
     from crosstask.tasks import TaskData as TaskData
-    from crosstask.tasks import TaskStatistics as TaskStatistics
     from crosstask.tasks import keep_task as keep_task
     from crosstask.transfer import CORAL as CORAL
     from crosstask.transfer import JDA as JDA
@@ -153,7 +153,8 @@ _CATALOGUE = {
         "MultiTaskMLPRegressor",
     ),
     "crosstask.persistence": ("load", "save"),
-    "crosstask.tasks": ("TaskData", "TaskStatistics", "keep_task"),
+    "crosstask.summaries": ("TaskStatistics",),
+    "crosstask.tasks": ("TaskData", "keep_task"),
     "crosstask.transfer": (
         "CORAL",
         "ContinuedTraining",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosstask.tasks import TaskData, TaskStatistics
+from crosstask.tasks import TaskData, TaskMoments
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Crowds:
 
     def true_gains(self, ridge: float) -> np.ndarray:
         """Excess risk of each task's own ridge less that of the pooled ones, on the tasks' own distribution of x."""
-        moments = TaskStatistics.of(TaskData.from_arrays(self.X, self.y, self.task))
+        moments = TaskMoments.of(TaskData.from_arrays(self.X, self.y, self.task))
         G, c, T = moments.gram, moments.xy, len(self.slopes)
         eye = ridge * np.eye(G.shape[1])
 

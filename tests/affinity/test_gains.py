@@ -12,7 +12,7 @@ from tests.affinity.simulation import make_crowds
 from crosstask import task_affinity
 from crosstask.affinity._gain import pairwise_gains
 from crosstask.affinity._moments import Moments, working_rows
-from crosstask.tasks import TaskData, TaskStatistics
+from crosstask.tasks import TaskData, TaskMoments
 
 OFF = ~np.eye(12, dtype=bool)
 
@@ -60,7 +60,7 @@ def test_p_value_is_that_of_the_chi_squared_test_of_nested_least_squares():
     rng = np.random.default_rng(0)
     X, task = rng.standard_normal((70, 4)), np.repeat([0, 1], [30, 40])
     y = X @ [1.0, 0.5, 0.0, 0.0] + rng.standard_normal(70)
-    statistics = TaskStatistics.of(TaskData.from_arrays(X, y, task))
+    statistics = TaskMoments.of(TaskData.from_arrays(X, y, task))
     p_value = pairwise_gains(Moments.of(statistics, known_noise=True), ridge=1.0).p_value[0, 1]
     centred = [(X[task == t] - X[task == t].mean(0), y[task == t] - y[task == t].mean()) for t in (0, 1)]
     apart = sum(np.linalg.lstsq(A, b, rcond=None)[1][0] for A, b in centred)
@@ -71,7 +71,7 @@ def test_p_value_is_that_of_the_chi_squared_test_of_nested_least_squares():
 def test_own_risk_without_a_ridge_is_that_of_least_squares():
     rng = np.random.default_rng(1)
     X, task = rng.standard_normal((200, 5)), np.repeat([0, 1], 100)
-    moments = Moments.of(TaskStatistics.of(TaskData.from_arrays(X, rng.standard_normal(200), task)), known_noise=True)
+    moments = Moments.of(TaskMoments.of(TaskData.from_arrays(X, rng.standard_normal(200), task)), known_noise=True)
     risk = pairwise_gains(moments, ridge=1e-9).own_risk
     assert risk == pytest.approx(5 / 95, rel=0.02)  # d / (n - d)
 

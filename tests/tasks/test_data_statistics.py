@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from crosstask.tasks import TaskData, TaskStatistics
+from crosstask.tasks import TaskData, TaskMoments
 
 FIELDS = ("weight", "mean_x", "mean_y", "gram", "xy", "yy")
 
@@ -23,7 +23,7 @@ def assert_same(left, right, tol=1e-10):
 @pytest.mark.parametrize("shift", [0.0, 1e6])
 def test_moments_are_numpys_covariances(shift):
     data = sample(shift)
-    moments = TaskStatistics.of(data)
+    moments = TaskMoments.of(data)
     for t in range(4):
         rows = data.codes == t
         weight = data.sample_weight[rows]
@@ -39,8 +39,8 @@ def test_moments_are_numpys_covariances(shift):
 def test_moments_add_and_subtract(shift):
     data = sample(shift)
     part = np.random.default_rng(1).random(data.n_pairs) < 0.3
-    one, other = TaskStatistics.of(data.take(part)), TaskStatistics.of(data.take(~part))
-    whole = TaskStatistics.of(data)
+    one, other = TaskMoments.of(data.take(part)), TaskMoments.of(data.take(~part))
+    whole = TaskMoments.of(data)
     tol = 1e-10 if shift == 0 else 1e-6
     assert_same(one + other, whole, tol)
     assert_same(whole - one, other, tol)
@@ -50,7 +50,7 @@ def test_moments_add_and_subtract(shift):
 
 def test_a_task_that_loses_all_its_rows_has_zero_moments():
     data = sample()
-    left = TaskStatistics.of(data) - TaskStatistics.of(data.take(data.codes == 2))
+    left = TaskMoments.of(data) - TaskMoments.of(data.take(data.codes == 2))
     assert left.weight[2] == 0.0
     assert not left.gram[2].any()
     assert not left.xy[2].any()
@@ -58,4 +58,4 @@ def test_a_task_that_loses_all_its_rows_has_zero_moments():
 
 def test_another_target_takes_the_place_of_y():
     data = sample()
-    assert_allclose(TaskStatistics.of(data, target=data.X[:, 0]).xy, TaskStatistics.of(data).gram[:, 0])
+    assert_allclose(TaskMoments.of(data, target=data.X[:, 0]).xy, TaskMoments.of(data).gram[:, 0])

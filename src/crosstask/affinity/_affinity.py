@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from crosstask.affinity._groups import TaskGroups, find_groups, linkage_of
 from crosstask.affinity._moments import Working, working_rows
 from crosstask.affinity._pooling import Fold, pooled_slopes
 from crosstask.model_selection import task_folds
+from crosstask.summaries import TaskStatistics, stand_in_rows
 from crosstask.tasks import TaskData, TaskMixin, TaskRows, numeric_matrix
 
 if TYPE_CHECKING:
@@ -165,6 +166,8 @@ class TaskAffinity:
                 f"{asked} is for regression and two classes, and y has {len(self._working)}: "
                 "ask for one class against the rest (y == label)."
             )
+        if not self._folds:
+            raise ValueError(f"{asked} holds folds out, and the statistics have none: gather them with n_folds=5.")
         return self._working[0]
 
     def __repr__(self) -> str:
@@ -193,7 +196,7 @@ class TaskAffinity:
 
 def task_affinity(
     X: Any,
-    y: Any,
+    y: Any = None,
     *,
     task: Any = None,
     task_column: str | int | None = None,
@@ -213,8 +216,9 @@ def task_affinity(
 
     Parameters
     ----------
-    X : table of shape (n_rows, n_columns)
-        Numbers; with ``task_column`` also the task ids. With an ``estimator``: whatever it takes.
+    X : table of shape (n_rows, n_columns) or TaskStatistics
+        Numbers; with ``task_column`` also the task ids. With an ``estimator``: whatever it takes. Moments gathered
+        elsewhere stand alone, without y and tasks; their folds are those of ``groups`` and ``cross_validated``.
     y : array-like of shape (n_rows,) or (n_rows, n_tasks)
         Numbers, or classes: text, truth values, or two numbers 0 or -1 and 1. Make other codes text.
     task : array-like of shape (n_rows,), optional
@@ -262,6 +266,15 @@ def task_affinity(
     >>> found.frame().groupby("verdict")["target"].count().to_dict()
     {'harms': 4, 'unclear': 2}
     """
+    if isinstance(X, TaskStatistics):
+        given = {
+            "y": y,
+            "task": task,
+            "task_column": task_column,
+            "estimator": estimator,
+            "sample_weight": sample_weight,
+        }
+        return _affinity_of_moments(X, [name for name, value in given.items() if value is not None])
     classes = looks_like_classes(y) if estimator is None else is_classifier(estimator)
     opened = _Classifier(task_column) if classes else _Regressor(task_column)
     rows = opened.open(X, y, task, sample_weight)
@@ -273,7 +286,22 @@ def task_affinity(
     return affinity_of(opened.data(rows), rows.tasks, random_state)
 
 
-def affinity_of(data: TaskData, tasks: NDArray[Any], random_state: Any = None) -> TaskAffinity:
+def _affinity_of_moments(statistics: TaskStatistics, given: list[str]) -> TaskAffinity:
+    if given:
+        raise ValueError(f"statistics hold rows and tasks already, and {given[0]}= was given as well: leave it out.")
+    rows = stand_in_rows(statistics)
+    centre = rows.data.totals @ rows.mean / rows.data.totals.sum()
+    data = replace(rows.data, X=rows.data.X + (rows.mean - centre)[rows.data.codes])
+    return affinity_of(data, data.tasks, folds=rows.folds)
+
+
+def affinity_of(
+    data: TaskData,
+    tasks: NDArray[Any],
+    random_state: Any = None,
+    *,
+    folds: list[tuple[IntVector, IntVector]] | None = None,
+) -> TaskAffinity:
     """Return the affinity of tasks whose rows are numbers already.
 
     Several classes are averaged; squared errors of working responses are twice a log loss.
@@ -286,7 +314,8 @@ def affinity_of(data: TaskData, tasks: NDArray[Any], random_state: Any = None) -
     parts = [pairwise_gains(one.moments()) for one in working]
     own = np.mean([one.own_loss(part.own_risk, part.ridge) for one, part in zip(working, parts, strict=True)], axis=0)
     seed = 0 if random_state is None else random_state
-    folds = task_folds(None, np.zeros((data.n_pairs, 1)), task=data.codes, random_state=seed)
+    if folds is None:
+        folds = task_folds(None, np.zeros((data.n_pairs, 1)), task=data.codes, random_state=seed)
     scale = np.maximum(own, 1e-300) * (2.0 if working[0].known_noise else 1.0)
     gain = np.mean([part.gain for part in parts], axis=0) / scale
     error = np.mean([part.error for part in parts], axis=0) / scale

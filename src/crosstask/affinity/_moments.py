@@ -12,7 +12,7 @@ from crosstask.couplings import Pooled
 from crosstask.losses import Logistic
 from crosstask.solvers import Problem, alpha_grid, solve
 from crosstask.solvers._threads import one_blas_thread
-from crosstask.tasks import TaskData, TaskStatistics, column_scale
+from crosstask.tasks import TaskData, TaskMoments, column_scale
 
 Array = NDArray[np.float64]
 PRIOR_FREEDOM = 4.0  # degrees of freedom that the other tasks' noise counts in a task's own estimate
@@ -53,7 +53,7 @@ class Moments:
     explained: Array
 
     @classmethod
-    def of(cls, statistics: TaskStatistics, *, known_noise: bool = False) -> Moments:
+    def of(cls, statistics: TaskMoments, *, known_noise: bool = False) -> Moments:
         """Add noise and ranks to plain moments; the noise of working responses is one."""
         n, gram = statistics.weight, statistics.gram
         with one_blas_thread():
@@ -114,7 +114,7 @@ def standardised(data: TaskData) -> tuple[TaskData, NDArray[np.intp]]:
     A column that is constant in every task is left out: the intercepts hold all that it tells.
     """
     data = replace(data, X=data.X.toarray()) if sparse.issparse(data.X) else data
-    statistics = TaskStatistics.of(data)
+    statistics = TaskMoments.of(data)
     inside = np.sqrt(np.maximum(np.einsum("tjj->j", statistics.gram) / statistics.weight.sum(), 0.0))
     varies = inside > 1e-7 * column_scale(data)
     scaled = replace(data, X=data.X[:, varies] / inside[varies].astype(data.X.dtype))
@@ -178,11 +178,11 @@ class Working:
         left_out = np.einsum("tab,tba->t", found.gram, inverse)
         return (np.bincount(self.data.codes, log_loss, self.data.n_tasks) + left_out) / counts
 
-    def statistics(self, pairs: NDArray[np.intp] | None = None) -> TaskStatistics:
+    def statistics(self, pairs: NDArray[np.intp] | None = None) -> TaskMoments:
         """Return the moments of some pairs, all of them by default."""
         if pairs is None:
-            return TaskStatistics.of(self.data, target=self.target)
-        return TaskStatistics.of(self.data.take(pairs), target=self.target[np.sort(pairs)])
+            return TaskMoments.of(self.data, target=self.target)
+        return TaskMoments.of(self.data.take(pairs), target=self.target[np.sort(pairs)])
 
     def moments(self, pairs: NDArray[np.intp] | None = None) -> Moments:
         """Return the moments of some pairs with their noise; n counts rows."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -27,12 +27,13 @@ LEARNT = ("completed_coef_", "components_", "outlier_tasks_", "task_covariance_"
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What one fit needs besides the rows."""
 
     objective: Objective
     folds: Folds | None  # None: each row alone
     scale: Array
+    origin: Array | None = None  # (T, d): what was taken from the rows of each task
 
 
 def check_leave_one_out(cv: str, loss: Loss, coupling: Coupling) -> None:
@@ -116,7 +117,7 @@ class LinearTasks(TaskMixin):
             strata = loss.classifies
             folds = read_folds(self.cv, table, rows, sample_weight, self.random_state, strata=strata)
         self._fitted = Fitted.on(data, scale, counts=loss.log_link)
-        self._fit_joint(data, coupling, _Plan(objective, folds, scale))
+        self._fit_joint(data, coupling, Plan(objective, folds, scale))
         return self
 
     def add_task(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
@@ -165,10 +166,12 @@ class LinearTasks(TaskMixin):
             return False
         return True
 
-    def _fit_joint(self, data: TaskData, coupling: Coupling, plan: _Plan) -> None:
+    def _fit_joint(self, data: TaskData, coupling: Coupling, plan: Plan) -> None:
         self.coupling_ = coupling
         fitted, self.alpha_, self.path_ = self._solve(data, coupling, plan)
         completed, self.intercept_ = _squeezed(fitted.coef / plan.scale), _squeezed(fitted.intercept)
+        if plan.origin is not None:
+            self.intercept_ = self.intercept_ - np.einsum("td,td->t", completed, plan.origin)
         self.coef_ = completed
         if self.measured_ is not None:
             seen = self.measured_ if completed.ndim == 2 else self.measured_[:, None]
@@ -183,9 +186,17 @@ class LinearTasks(TaskMixin):
         if self.unseen_task == "mean":
             self.unseen_coef_, self.unseen_intercept_ = completed.mean(axis=0), self.intercept_.mean(axis=0)
         elif self.unseen_task == "pooled":
-            crowd, _, _ = self._solve(as_one_task(data), Pooled(), plan)
-            self.unseen_coef_ = _squeezed(crowd.coef / plan.scale)[0]
-            self.unseen_intercept_ = _squeezed(crowd.intercept)[0]
+            self._keep_crowd(data, plan)
+
+    def _keep_crowd(self, data: TaskData, plan: Plan) -> None:
+        """Fit the rows of all tasks as one task, for tasks that are unseen."""
+        centre = np.zeros(data.n_features)
+        if plan.origin is not None:
+            centre = data.totals @ plan.origin / data.totals.sum()
+            data = replace(data, X=data.X + ((plan.origin - centre) / plan.scale)[data.codes])
+        crowd, _, _ = self._solve(as_one_task(data), Pooled(), plan)
+        self.unseen_coef_ = _squeezed(crowd.coef / plan.scale)[0]
+        self.unseen_intercept_ = _squeezed(crowd.intercept)[0] - self.unseen_coef_ @ centre
 
     def _keep_learnt(self, coupling: Coupling, fitted: Solution, scale: Array) -> None:
         """Keep what the coupling has learnt beside the slopes, and drop what another one left."""
@@ -198,7 +209,7 @@ class LinearTasks(TaskMixin):
         self.components_ = coupling.components(np.stack([_squeezed(part / scale) for part in fitted.parts]))
         self.__dict__ |= coupling.attributes_of(fitted.parts)
 
-    def _solve(self, data: TaskData, coupling: Coupling, plan: _Plan) -> tuple[Solution, Any, dict[str, Any]]:
+    def _solve(self, data: TaskData, coupling: Coupling, plan: Plan) -> tuple[Solution, Any, dict[str, Any]]:
         choice = choose(
             data,
             plan.folds,

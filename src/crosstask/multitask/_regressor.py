@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from crosstask.multitask._linear import LinearTasks
 from crosstask.solvers import Problem
 from crosstask.tasks import TaskData, TaskRows
 from crosstask.tasks._score import scored_rows
+
+if TYPE_CHECKING:
+    from crosstask.summaries import TaskStatistics
 
 
 class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
@@ -216,6 +219,42 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
+
+    def fit_statistics(self, statistics: TaskStatistics) -> Self:
+        """Fit from the moments of the tasks instead of their rows; the answer is that of the rows, to rounding.
+
+        With ``alpha="auto"`` the folds of the statistics are held out, each in turn: the alpha is that which the same
+        folds, as ``cv=``, give on the rows. ``path_["cv_se"]`` is NaN, for it needs fourth moments.
+
+        Parameters
+        ----------
+        statistics : TaskStatistics
+            From rows, from a table that is larger than memory, or merged from several sites.
+
+        Returns
+        -------
+        Self
+
+        Raises
+        ------
+        ValueError
+            If the loss is not the squared one, or an option needs rows.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from crosstask import TaskStatistics
+        >>> X, task = np.arange(40.0).reshape(20, 2) % 7, np.repeat(["a", "b"], 10)
+        >>> statistics = TaskStatistics().partial_fit(X, X[:, 0] + 1, task)
+        >>> MultiTaskRegressor(alpha=1e-9).fit_statistics(statistics).predict([[5.0, 0.0]], task=["b"])
+        array([6.])
+        """
+        from crosstask.multitask._from_statistics import open_statistics
+
+        self._fit_joint(*open_statistics(self, statistics))
+        if self.path_:
+            self.path_["cv_se"] = np.full_like(self.path_["cv_se"], np.nan)
+        return self
 
     def predict(self, X: Any, *, task: Any = None) -> NDArray[np.float64]:
         """Return x'w_t + b_t of each row (its exponential for "poisson"), or of each (row, task) at the wide door."""

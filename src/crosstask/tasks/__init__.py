@@ -6,15 +6,15 @@ from crosstask.tasks._frames import column_names, is_frame, n_rows, pop_column, 
 from crosstask.tasks._ids import TaskIndex, as_task_ids
 from crosstask.tasks._keep import keep_task
 from crosstask.tasks._mixin import TaskMixin, numeric_matrix
-from crosstask.tasks._statistics import TaskStatistics
+from crosstask.tasks._moments import TaskMoments
 from crosstask.tasks._weighted_fit import fit_weighted, fresh, weight_keyword
 
 __all__ = [
     "TaskData",
     "TaskIndex",
     "TaskMixin",
+    "TaskMoments",
     "TaskRows",
-    "TaskStatistics",
     "as_task_ids",
     "column_names",
     "column_scale",

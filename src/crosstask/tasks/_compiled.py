@@ -14,11 +14,11 @@ Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 PACKAGE = Path(__file__).parents[1]
 
 
-def njit(*, fastmath: Any = False) -> Callable[[Kernel], Kernel]:
+def njit(*, fastmath: Any = False, nogil: bool = False) -> Callable[[Kernel], Kernel]:
     """Compile a kernel on its first call, and keep the code for other processes."""
     import numba
 
-    return cast("Callable[[Kernel], Kernel]", numba.njit(cache=kernels_can_be_kept(), fastmath=fastmath))
+    return cast("Callable[[Kernel], Kernel]", numba.njit(cache=kernels_can_be_kept(), fastmath=fastmath, nogil=nogil))
 
 
 @cache

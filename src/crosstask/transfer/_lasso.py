@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstask.losses import Loss, Squared
-from crosstask.tasks import TaskStatistics
+from crosstask.tasks import TaskMoments
 
 Floats = NDArray[np.float64]
 MOST_MOMENT_COLUMNS = 1000  # 8 MB of second moments for each source and fold; beyond, rows are read
@@ -77,7 +77,7 @@ class LassoData(ABC):
 class MomentData(LassoData):
     """Rows of a squared loss, of which only the moments are kept."""
 
-    moments: TaskStatistics
+    moments: TaskMoments
     options: LassoOptions
 
     @classmethod
@@ -87,7 +87,7 @@ class MomentData(LassoData):
         mean, mean_y = weight @ X / total, float(weight @ y / total)
         centred, residual = X - mean, weight * (y - mean_y)
         gram = (centred.T * weight) @ centred
-        moments = TaskStatistics(
+        moments = TaskMoments(
             np.array([total]),
             mean[None],
             np.array([mean_y]),

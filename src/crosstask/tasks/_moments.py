@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class TaskStatistics:
+class TaskMoments:
     """Weighted moments of each task about its own means, in float64.
 
     Parameters
@@ -40,7 +40,7 @@ class TaskStatistics:
     --------
     >>> import numpy as np
     >>> data = TaskData.from_arrays([[1.0], [3.0], [5.0]], [1.0, 2.0, 6.0], [0, 0, 1])
-    >>> TaskStatistics.of(data).gram.ravel()
+    >>> TaskMoments.of(data).gram.ravel()
     array([2., 0.])
     """
 
@@ -52,7 +52,7 @@ class TaskStatistics:
     yy: Array
 
     @classmethod
-    def of(cls, data: TaskData, *, target: Array | None = None) -> TaskStatistics:
+    def of(cls, data: TaskData, *, target: Array | None = None) -> TaskMoments:
         """Compute the moments of some data, with ``target`` in the place of y where it is given."""
         y = data.y if target is None else target
         rows = data.centred
@@ -71,7 +71,7 @@ class TaskStatistics:
             yy=np.array(np.bincount(data.codes, weighted * residual, data.n_tasks), dtype=np.float64),
         )
 
-    def subset(self, data: TaskData, pairs: NDArray[np.intp] | NDArray[np.bool_]) -> TaskStatistics:
+    def subset(self, data: TaskData, pairs: NDArray[np.intp] | NDArray[np.bool_]) -> TaskMoments:
         """Return the moments of some sorted pairs of the data these moments were computed from.
 
         The smaller part is summed and, where that is the part left out, subtracted.
@@ -79,18 +79,18 @@ class TaskStatistics:
         mask = np.zeros(data.n_pairs, dtype=bool)
         mask[pairs] = True
         if mask.sum() * 2 <= data.n_pairs:
-            return TaskStatistics.of(data.take(mask))
-        return self - TaskStatistics.of(data.take(~mask))
+            return TaskMoments.of(data.take(mask))
+        return self - TaskMoments.of(data.take(~mask))
 
-    def __add__(self, other: TaskStatistics) -> TaskStatistics:
+    def __add__(self, other: TaskMoments) -> TaskMoments:
         """Moments of the union of two disjoint sets of rows."""
         return self._combine(other, 1.0)
 
-    def __sub__(self, other: TaskStatistics) -> TaskStatistics:
+    def __sub__(self, other: TaskMoments) -> TaskMoments:
         """Moments of what is left when the other's rows are taken away."""
         return self._combine(other, -1.0)
 
-    def _combine(self, other: TaskStatistics, sign: float) -> TaskStatistics:
+    def _combine(self, other: TaskMoments, sign: float) -> TaskMoments:
         weight = self.weight + sign * other.weight
         weight[weight < 1e-12 * self.weight] = 0.0
         share = np.divide(sign * other.weight, weight, out=np.zeros_like(weight), where=weight > 0)
@@ -101,7 +101,7 @@ class TaskStatistics:
         gram = other.gram * (sign * there[:, None, None])  # in place from here: with many columns memory is the cost
         gram += self.gram if there.all() else self.gram * there[:, None, None]
         gram += (dx * (there * between)[:, None])[:, :, None] * dx[:, None, :]
-        return TaskStatistics(
+        return TaskMoments(
             weight=weight,
             mean_x=self.mean_x + share[:, None] * dx,
             mean_y=self.mean_y + share * dy,
