@@ -11,9 +11,11 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Matern, WhiteKernel
 
 from crosstask.multitask import MultiTaskGPRegressor
-from crosstask.multitask.gaussian._fit import spread_rows
+from crosstask.multitask.gaussian._fit import maximise, spread_rows
 from crosstask.multitask.gaussian._likelihood import GPRows, Shape, negative_log_likelihood
+from crosstask.multitask.gaussian._members import plausible_parameters
 from crosstask.multitask.gaussian._posterior import exact_posterior, inducing_posterior
+from crosstask.multitask.gaussian._prior import Objective, Prior
 
 
 def simulate(n, n_tasks, seed, noise=0.3):
@@ -30,7 +32,7 @@ def simulate(n, n_tasks, seed, noise=0.3):
 @pytest.fixture(scope="module")
 def fitted():
     X, y, task = simulate(80, 3, 0)
-    return MultiTaskGPRegressor(n_restarts=0).fit(X, y, task=task), X, y, task
+    return MultiTaskGPRegressor(n_restarts=0, parameter_uncertainty=False).fit(X, y, task=task), X, y, task
 
 
 def test_mean_and_variance_are_those_of_a_dense_textbook_solve(fitted):
@@ -39,17 +41,16 @@ def test_mean_and_variance_are_those_of_a_dense_textbook_solve(fitted):
     to = np.arange(30) % 3
     s = model.scale_
     Z, N = (X - X.mean(0)) / X.std(0), (new - X.mean(0)) / X.std(0)
-    v = np.array([(y[task == t] - y[task == t].mean()) / y[task == t].std() for t in range(3)], dtype=object)
-    target = np.empty(len(y))
-    for t in range(3):
-        target[task == t] = v[t]
+    means, own, sizes = (np.array([f(y[task == t]) for t in range(3)]) for f in (np.mean, np.std, len))
+    inside = np.sqrt(np.mean((y - means[task]) ** 2))
+    deviations = np.exp(((sizes - 1) * np.log(own) + np.log(inside)) / sizes)
+    target = (y - means[task]) / deviations[task]
     B, k = model.task_covariance_, model.kernel_
     sigma = B[task[:, None], task] * k(Z) + np.diag(((model.noise_ / s.y_scale) ** 2)[task])
     cross = B[to[:, None], task] * k(N, Z)
     inverse = np.linalg.inv(sigma)
     mean = cross @ inverse @ target
     variance = np.diag(B)[to] - np.einsum("ij,jk,ik->i", cross, inverse, cross)
-    means, deviations = (np.array([f(y[task == t]) for t in range(3)]) for f in (np.mean, np.std))
     found, std = model.predict(new, task=to, return_std=True)
     np.testing.assert_allclose(found, means[to] + deviations[to] * mean, atol=1e-6)
     latent = std**2 - model.noise_[to] ** 2
@@ -58,7 +59,7 @@ def test_mean_and_variance_are_those_of_a_dense_textbook_solve(fitted):
 
 def test_one_task_is_scikit_learns_process():
     X, y, _ = simulate(60, 1, 2)
-    model = MultiTaskGPRegressor(n_restarts=0).fit(X, y)
+    model = MultiTaskGPRegressor(n_restarts=0, parameter_uncertainty=False).fit(X, y)
     Z, v = (X - X.mean(0)) / X.std(0), (y - y.mean()) / y.std()
     kernel = ConstantKernel(model.task_covariance_[0, 0]) * model.kernel_ + WhiteKernel(
         (model.noise_[0] / y.std()) ** 2
@@ -122,22 +123,77 @@ def test_with_every_row_inducing_the_posterior_is_the_exact_one():
 def test_beyond_max_rows_inducing_rows_come_near_the_exact_process():
     X, y, task = simulate(240, 2, 6)
     exact = MultiTaskGPRegressor(rank=1, n_restarts=0).fit(X, y, task=task)
-    close = MultiTaskGPRegressor(rank=1, n_restarts=0, max_rows=150, n_inducing=100).fit(X, y, task=task)
-    assert len(close.posterior_.X_train_) == 100
+    few = {"max_fit_rows": 150, "max_rows": 150, "n_inducing": 100}
+    close = MultiTaskGPRegressor(rank=1, n_restarts=0, **few).fit(X, y, task=task)
+    assert [len(member.posterior.X_train_) for member in close.members_] == [100]
     spread = np.std(exact.predict(X, task=task) - close.predict(X, task=task)) / np.std(y)
     assert spread < 0.15
     assert np.bincount(spread_rows(task, 100, 0) < 0).sum() == 100
 
 
-def test_intervals_hold_what_they_say():
-    inside = []
-    for seed in (10, 12, 13):
-        X, y, task = simulate(350, 3, seed)
-        train, test = np.arange(200), np.arange(200, 350)
-        model = MultiTaskGPRegressor(rank=1, n_restarts=0).fit(X[train], y[train], task=task[train])
-        low, high = model.predict_interval(X[test], task=task[test], coverage=0.9)
-        inside.append(np.mean((y[test] >= low) & (y[test] <= high)))
-    assert 0.82 < np.mean(inside) < 0.97
+@pytest.mark.parametrize("n_rows", [60, 200])
+def test_intervals_hold_what_they_say(n_rows):
+    inside = {True: [], False: []}
+    for seed in range(20, 28):
+        X, y, task = simulate(n_rows + 150, 3, seed)
+        train, test = np.arange(n_rows), np.arange(n_rows, n_rows + 150)
+        for knows, found in inside.items():
+            model = MultiTaskGPRegressor(rank=1, n_restarts=0, parameter_uncertainty=knows)
+            low, high = model.fit(X[train], y[train], task=task[train]).predict_interval(X[test], task=task[test])
+            found.append(np.mean((y[test] >= low) & (y[test] <= high)))
+    assert 0.86 < np.mean(inside[True]) < 0.94
+    assert np.mean(inside[False]) < np.mean(inside[True])
+
+
+def test_plausible_parameters_have_the_covariance_of_laplace():
+    X, y, task = simulate(80, 2, 1)
+    kernel, shape = RBF([1.0, 1.0]), Shape(2, 2, 1)
+    objective = Objective(GPRows(X, task, y, np.ones(80)), kernel, shape, Prior.make(kernel, shape))
+    best = maximise(objective, 0, 500, 1e-12, 0)
+    curvature = approx_fprime(best.vector, lambda at: objective(at)[1], 1e-5)
+    points = plausible_parameters(best.vector, objective, [(None, None)] * shape.n_parameters)
+    assert len(points) == 2 * shape.n_parameters
+    np.testing.assert_allclose(points.mean(axis=0), best.vector, atol=1e-12)
+    apart = (points - best.vector).T @ (points - best.vector) / len(points)
+    values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
+    np.testing.assert_allclose(apart, vectors / np.maximum(values, 0.25) @ vectors.T, rtol=2e-3, atol=2e-4)
+
+
+def test_turning_the_loadings_is_no_uncertainty():
+    X, y, task = simulate(80, 3, 1)
+    kernel, shape = RBF([1.0, 1.0]), Shape(2, 3, 2)
+    objective = Objective(GPRows(X, task, y, np.ones(80)), kernel, shape, Prior.make(kernel, shape))
+    best = maximise(objective, 0, 500, 1e-12, 0).vector
+    loadings = shape.cut(best)[1]
+    turn = loadings @ np.array([[0.0, 1.0], [-1.0, 0.0]])
+    for point in plausible_parameters(best, objective, [(None, None)] * shape.n_parameters):
+        moved = shape.cut(point)[1] - loadings
+        assert abs(np.sum(moved * turn)) < 1e-3 * np.linalg.norm(turn)
+
+
+def test_predictions_are_those_of_the_mixture():
+    X, y, task = simulate(60, 2, 3)
+    model = MultiTaskGPRegressor(rank=1, n_restarts=0).fit(X, y, task=task)
+    members, model.members_ = model.members_, None
+    assert len(members) == 16
+    means, variances = [], []
+    for member in members:
+        model.members_ = [member]
+        mean, std = model.predict(X, task=task, return_std=True)
+        means.append(mean)
+        variances.append(std**2)
+    model.members_ = members
+    mean, std = model.predict(X, task=task, return_std=True)
+    np.testing.assert_allclose(mean, np.mean(means, axis=0))
+    np.testing.assert_allclose(std**2, np.mean(variances, axis=0) + np.var(means, axis=0))
+
+
+def test_two_rows_that_happen_to_agree_make_nobody_sure():
+    X, y, task = simulate(62, 3, 5)
+    task[-2:], y[-2:] = 3, [1.0, 1.02]
+    model = MultiTaskGPRegressor(rank=1, n_restarts=0).fit(X, y, task=task)
+    low, high = model.predict_interval(X, task=np.full(62, 3))
+    assert (high - low).min() > 0.1  # the sample deviation alone would give a tenth of that
 
 
 def test_tasks_that_mirror_one_another_are_seen_and_help():

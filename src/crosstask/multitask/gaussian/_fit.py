@@ -1,4 +1,4 @@
-"""Standardised rows, the parameters of largest marginal likelihood, and the rows that stand for many."""
+"""Standardised rows, the parameters of largest posterior density, and the rows that stand for many."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from crosstask.multitask.gaussian._likelihood import GPRows, Shape, negative_log_likelihood
+from crosstask.multitask.gaussian._likelihood import GPRows, Shape
+from crosstask.multitask.gaussian._prior import USUAL_VARIANCE, Objective
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 _LOG_OWN, _LOG_NOISE = (-12.0, 4.0), (-12.0, 2.0)
-_START_OWN, _START_NOISE, _START_SHARED = 0.3, 0.3, 0.7
+_START_SHARED = 0.7
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,13 @@ class Scale:
 
     @classmethod
     def learn(cls, rows: GPRows, n_tasks: int) -> Scale:
-        """Read the scales; a task with one row, or with one value of y, takes the spread inside the other tasks."""
+        r"""Read the scales; a task of few rows borrows its spread, for that of two rows says next to nothing.
+
+        .. math:: \log s_t = \frac{(n_t - 1) \log \hat s_t + \log s}{n_t}
+
+        with :math:`\hat s_t` the standard deviation of task t and s that inside all tasks, which a task with one row,
+        or with one value of y, takes as it is.
+        """
         share = rows.weight / rows.weight.sum()
         x_mean = share @ rows.X
         x_scale = np.sqrt(share @ (rows.X - x_mean) ** 2)
@@ -44,7 +51,9 @@ class Scale:
         if inside <= floor:
             inside = max(float(np.sqrt(share @ (rows.y - crowd) ** 2)), 0.0)
         spread = np.sqrt(squares / total)
-        y_scale = np.where((total > 1.0) & (spread > floor), spread, inside if inside > floor else 1.0)
+        common = inside if inside > floor else 1.0
+        own = np.where((total > 1.0) & (spread > floor), spread, common)
+        y_scale = own * (common / own) ** (1.0 / np.maximum(total, 1.0))
         return cls(x_mean, x_scale, y_mean, y_scale)
 
     def rows(self, rows: GPRows) -> GPRows:
@@ -59,36 +68,39 @@ class Scale:
 
 @dataclass(frozen=True)
 class Optimum:
-    """Parameters of the largest marginal likelihood found."""
+    """Parameters of the largest posterior density found, and the likelihood there."""
 
     vector: Array
-    value: float
+    log_likelihood: float
     n_iter: int
     converged: bool
 
 
-def maximise(rows: GPRows, kernel: Any, shape: Shape, n_restarts: int, max_iter: int, tol: float, seed: int) -> Optimum:
+def maximise(objective: Objective, n_restarts: int, max_iter: int, tol: float, seed: int) -> Optimum:
     """Run L-BFGS from the default start and from random ones, and return the best end."""
     rng = np.random.default_rng(seed)
-    lengths = [tuple(pair) for pair in np.atleast_2d(kernel.bounds)] if shape.n_theta else []
-    bounds = [*lengths, *[(None, None)] * (shape.n_tasks * shape.rank)]
-    bounds += [_LOG_OWN] * shape.n_tasks + [_LOG_NOISE] * shape.n_tasks
-    best: Optimum | None = None
+    best: Any = None
     for attempt in range(n_restarts + 1):
-        start = _start(kernel, shape, rng, random=attempt > 0)
+        start = _start(objective.kernel, objective.shape, rng, random=attempt > 0)
         found: Any = minimize(
-            negative_log_likelihood,
+            objective,
             start,
-            args=(rows, kernel, shape),
             method="L-BFGS-B",
             jac=True,
-            bounds=bounds,
+            bounds=bounds_of(objective.kernel, objective.shape),
             options={"maxiter": max_iter, "ftol": tol, "gtol": 100.0 * tol},
         )
-        if best is None or found.fun < best.value:
-            best = Optimum(found.x, float(found.fun), int(found.nit), int(found.nit) < max_iter)
-    assert best is not None
-    return best
+        if best is None or found.fun < best.fun:
+            best = found
+    log_likelihood = objective.prior.cost(best.x) - float(best.fun)
+    return Optimum(best.x, log_likelihood, int(best.nit), int(best.nit) < max_iter)
+
+
+def bounds_of(kernel: Any, shape: Shape) -> list[Any]:
+    """Return the bounds of each parameter, None for no bound."""
+    lengths = [tuple(pair) for pair in np.atleast_2d(kernel.bounds)] if shape.n_theta else []
+    loadings = [(None, None)] * (shape.n_tasks * shape.rank)
+    return [*lengths, *loadings, *[_LOG_OWN] * shape.n_tasks, *[_LOG_NOISE] * shape.n_tasks]
 
 
 def _start(kernel: Any, shape: Shape, rng: np.random.Generator, *, random: bool) -> Array:
@@ -101,8 +113,7 @@ def _start(kernel: Any, shape: Shape, rng: np.random.Generator, *, random: bool)
         if shape.n_theta:
             low, high = np.atleast_2d(kernel.bounds).T
             theta = np.clip(theta + rng.normal(size=len(theta)), low, high)
-    own, noise = np.full(shape.n_tasks, np.log(_START_OWN)), np.full(shape.n_tasks, np.log(_START_NOISE))
-    return np.concatenate([theta, loadings.ravel(), own, noise])
+    return np.concatenate([theta, loadings.ravel(), np.full(2 * shape.n_tasks, np.log(USUAL_VARIANCE))])
 
 
 def spread_rows(codes: Ints, n_wanted: int, seed: int) -> Ints:

@@ -15,13 +15,17 @@ from sklearn.utils import check_random_state
 
 from crosstask.multitask._support import check_option
 from crosstask.multitask._wrapper import UNSEEN
-from crosstask.multitask.gaussian._fit import Scale, maximise, spread_rows
+from crosstask.multitask.gaussian._fit import Scale, bounds_of, maximise, spread_rows
 from crosstask.multitask.gaussian._kernel import make_kernel
-from crosstask.multitask.gaussian._likelihood import GPRows, Shape, task_covariance
-from crosstask.multitask.gaussian._posterior import Posterior, exact_posterior, inducing_posterior
+from crosstask.multitask.gaussian._likelihood import GPRows, Shape
+from crosstask.multitask.gaussian._members import Member, mixture, plausible_parameters, read_parameters
+from crosstask.multitask.gaussian._posterior import exact_posterior, inducing_posterior
+from crosstask.multitask.gaussian._prior import Objective, Prior
 from crosstask.tasks import TaskMixin, TaskRows, numeric_matrix
 
 Array = NDArray[np.float64]
+
+FEW_ROWS = 500  # up to which parameters are uncertain enough to matter, and 24 posteriors cheap
 
 
 class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
@@ -31,21 +35,26 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         y_i = f(x_i, t_i) + e_i, \quad e_i \sim N(0, \sigma^2_{t_i}), \qquad
         \operatorname{cov}(f(x, s), f(z, t)) = B_{st} \, k(x, z), \quad B = L L' + \operatorname{diag}(\kappa)
 
-    L has ``rank`` columns. B, the parameters of k and one noise a task maximise the marginal likelihood of all rows,
-    with analytic gradients. Each task may have its own rows. X is standardised inside, and y in each task.
+    L has ``rank`` columns. B, the parameters of k and one noise a task maximise the marginal likelihood of all rows
+    times weak priors, with analytic gradients; with few rows predictions average over what else they may be. Each task
+    may have its own rows. X is standardised inside, and y in each task.
 
     Parameters
     ----------
     kernel : kernel of sklearn.gaussian_process.kernels, optional
         k, on standardised columns. None means RBF with a length for each column. Its own variance, if it has one, is
-        redundant with B.
+        redundant with B. The values it is given are the centre of the prior of its parameters.
     rank : int, default=2
         Columns of L, at most the number of tasks.
     n_restarts : int, default=1
         Random starts of the optimiser beside the default one.
-    max_rows : int, default=2000
-        Rows up to which the posterior is exact. Beyond, the parameters are fitted to a sample of so many rows, spread
-        over the tasks, and all rows enter the posterior through ``n_inducing`` of them (FITC).
+    parameter_uncertainty : bool, default=True
+        Up to 500 rows, average predictions over 24 plausible values of the parameters (Laplace's approximation),
+        which widens the intervals by what few rows leave unknown. False takes the fitted parameters for certain.
+    max_fit_rows : int, default=1000
+        Rows that the parameters are fitted to; where there are more, a sample of so many, spread over the tasks.
+    max_rows : int, default=4000
+        Rows up to which the posterior is exact. Beyond, all rows enter it through ``n_inducing`` of them (FITC).
     n_inducing : int, default=1000
         Inducing rows.
     task_column : str or int, optional
@@ -74,8 +83,9 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         Of the standardised rows that the parameters were fitted to.
     n_iter_ : int
         Iterations from the best start.
-    posterior_ : object
-        Rows and weights that predict.
+    members_ : list
+        The processes that predictions average over, each with its parameters, rows and weights; one, unless
+        ``parameter_uncertainty`` makes it 24.
     tasks_ : ndarray of shape (n_tasks,)
         Sorted task ids.
 
@@ -95,9 +105,13 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    Cost: n^3 for each of some fifty iterations and each start: seconds at 500 rows, minutes at 2000; memory 5 n^2
-    numbers, with kernels other than RBF also n^2 numbers a parameter. A task with one row keeps the mean of all rows as
-    its prior mean.
+    Cost: m^3 for each of some fifty iterations and each start, m the rows of the fit: seconds at 500, a minute at
+    1000; then n^3 once, and n^2 numbers (24 times that, and two gradients a parameter, where predictions average). With kernels other than RBF the fit takes
+    m^2 numbers a parameter. A task with one row keeps the mean of all rows as its prior mean.
+
+    Priors are normal: of the logarithms of the kernel's parameters around their values as given (standard deviation 1),
+    of the loadings around 0 (1), and of the logarithms of own parts and noises around log .3 (2), in units of a task's
+    variance.
 
     When not to use it: many rows, many columns of which few matter, or categories: boosting is faster and seldom worse.
     With few rows a task the marginal likelihood can be sure of a correlation that is not there; read
@@ -107,6 +121,9 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
     ----------
     E. V. Bonilla, K. M. Chai and C. K. I. Williams (2008). Multi-task Gaussian process prediction. Advances in Neural
     Information Processing Systems 20, 153-160.
+
+    H. Rue, S. Martino and N. Chopin (2009). Approximate Bayesian inference for latent Gaussian models. Journal of the
+    Royal Statistical Society B 71, 319-392.
 
     E. Snelson and Z. Ghahramani (2006). Sparse Gaussian processes using pseudo-inputs. Advances in Neural Information
     Processing Systems 18, 1257-1264.
@@ -131,7 +148,9 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         *,
         rank: int = 2,
         n_restarts: int = 1,
-        max_rows: int = 2000,
+        parameter_uncertainty: bool = True,
+        max_fit_rows: int = 1000,
+        max_rows: int = 4000,
         n_inducing: int = 1000,
         task_column: str | int | None = None,
         unseen_task: str = "error",
@@ -142,6 +161,8 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         self.kernel = kernel
         self.rank = rank
         self.n_restarts = n_restarts
+        self.parameter_uncertainty = parameter_uncertainty
+        self.max_fit_rows = max_fit_rows
         self.max_rows = max_rows
         self.n_inducing = n_inducing
         self.task_column = task_column
@@ -151,7 +172,7 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
-        """Fit the parameters by marginal likelihood, and keep the posterior.
+        """Fit the parameters, and keep the posterior.
 
         Parameters
         ----------
@@ -178,20 +199,22 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         kernel = make_kernel(self.kernel, rows.X.shape[1])
         shape = Shape(len(kernel.theta), n_tasks, min(int(self.rank), n_tasks))
         few = rows
-        if len(rows.y) > self.max_rows:
-            chosen = spread_rows(rows.codes, int(self.max_rows), seed)
+        if len(rows.y) > self.max_fit_rows:
+            chosen = spread_rows(rows.codes, int(self.max_fit_rows), seed)
             few = GPRows(rows.X[chosen], rows.codes[chosen], rows.y[chosen], rows.weight[chosen])
-        best = maximise(few, kernel, shape, int(self.n_restarts), int(self.max_iter), float(self.tol), seed)
-        self.n_iter_, self.log_marginal_likelihood_ = max(1, best.n_iter), -best.value
+        objective = Objective(few, kernel, shape, Prior.make(kernel, shape))
+        best = maximise(objective, int(self.n_restarts), int(self.max_iter), float(self.tol), seed)
+        self.n_iter_, self.log_marginal_likelihood_ = max(1, best.n_iter), best.log_likelihood
         if not best.converged:
             warnings.warn(f"L-BFGS stopped at max_iter={self.max_iter}: raise it.", ConvergenceWarning, stacklevel=2)
-        theta, loadings, own, noise = shape.cut(best.vector)
-        self.kernel_ = kernel.clone_with_theta(theta)
-        self.task_covariance_ = task_covariance(loadings, own)
+        self.kernel_, self.task_covariance_, noise = read_parameters(best.vector, kernel, shape)
         spread = np.sqrt(np.diag(self.task_covariance_))
         self.task_correlation_ = self.task_covariance_ / np.outer(spread, spread)
         self.noise_ = np.sqrt(noise) * self.scale_.y_scale
-        self.posterior_: Posterior = self._posterior(rows, noise, seed)
+        values = best.vector[None]
+        if self.parameter_uncertainty and len(rows.y) <= min(FEW_ROWS, self.max_fit_rows, self.max_rows):
+            values = plausible_parameters(best.vector, objective, bounds_of(kernel, shape))
+        self.members_ = [self._member(rows, *read_parameters(value, kernel, shape), seed) for value in values]
         self.pooled_ = None
         if self.unseen_task == "pooled":
             alone: Any = clone(self)
@@ -231,31 +254,24 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
 
     def _predict(self, rows: TaskRows, *, spread: bool) -> tuple[Array, Array]:
         raw = self._matrix(rows.long().X)
-        scale, B, codes = self.scale_, self.task_covariance_, rows.codes
-        # The last line answers code -1: the average of the tasks' functions, in units of y.
-        lines = np.vstack([scale.y_scale[:, None] * B, (scale.y_scale @ B / len(B))[None]])
-        variance = np.append(scale.y_scale**2 * np.diag(B), scale.y_scale @ B @ scale.y_scale / len(B) ** 2)
-        noise = np.append(self.noise_**2, np.mean(self.noise_**2))
-        mean, left = np.empty(len(codes)), np.zeros(len(codes))
+        scale, codes = self.scale_, rows.codes
+        mean, left = np.empty(len(codes)), np.empty(len(codes))
         for start in range(0, len(codes), 2000):  # bounds the memory
             chunk = slice(start, start + 2000)
-            part = codes[chunk]
-            f, v = self.posterior_.at(scale.matrix(raw[chunk]), lines[part], variance[part], spread=spread)
-            mean[chunk] = f
-            left[chunk] = 0.0 if v is None else v
+            X = scale.matrix(raw[chunk])
+            mean[chunk], left[chunk] = mixture(self.members_, X, codes[chunk], scale.y_scale, spread=spread)
         mean += np.append(scale.y_mean, scale.y_mean.mean())[codes]
-        left += noise[codes]
         unseen = codes < 0
         if self.pooled_ is not None and unseen.any():
             mean[unseen], std = self.pooled_.predict(raw[unseen], return_std=True)
             left[unseen] = std**2
         return mean, left
 
-    def _posterior(self, rows: GPRows, noise: Array, seed: int) -> Posterior:
+    def _member(self, rows: GPRows, kernel: Any, B: Array, noise: Array, seed: int) -> Member:
         if len(rows.y) <= self.max_rows:
-            return exact_posterior(rows, self.kernel_, self.task_covariance_, noise)
+            return Member(B, noise, exact_posterior(rows, kernel, B, noise))
         chosen = spread_rows(rows.codes, int(self.n_inducing), seed + 1)
-        return inducing_posterior(rows, self.kernel_, self.task_covariance_, noise, chosen)
+        return Member(B, noise, inducing_posterior(rows, kernel, B, noise, chosen))
 
     def _matrix(self, X: Any) -> Array:
         if sparse.issparse(X):
@@ -272,6 +288,13 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
 
     def _check_options(self) -> None:
         check_option("unseen_task", self.unseen_task, UNSEEN)
-        for name, least in (("rank", 1), ("n_restarts", 0), ("max_rows", 1), ("n_inducing", 1), ("max_iter", 1)):
+        for name, least in (
+            ("rank", 1),
+            ("n_restarts", 0),
+            ("max_fit_rows", 1),
+            ("max_rows", 1),
+            ("n_inducing", 1),
+            ("max_iter", 1),
+        ):
             if int(getattr(self, name)) < least:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be at least {least}.")

@@ -1,0 +1,90 @@
+"""Predictions that know how little the parameters are known: one process for each of a few plausible values of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import eigh
+
+from crosstask.multitask.gaussian._likelihood import Shape, task_covariance
+from crosstask.multitask.gaussian._posterior import Posterior
+from crosstask.multitask.gaussian._prior import WIDEST, Objective
+
+Array = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+MOST_DIRECTIONS = 12
+_STEP = 1e-4
+_STIFF = 1e6
+
+
+@dataclass(frozen=True)
+class Member:
+    """One process: B and the noise variances, of y standardised in each task, and the posterior under them."""
+
+    B: Array
+    noise: Array
+    posterior: Posterior
+
+    def at(self, X: Array, codes: Ints, y_scale: Array, *, spread: bool) -> tuple[Array, Array]:
+        """Return mean and variance of an observation, in units of y; code -1 is the average of the tasks' functions."""
+        lines = np.vstack([y_scale[:, None] * self.B, (y_scale @ self.B / len(self.B))[None]])
+        variance = np.append(y_scale**2 * np.diag(self.B), y_scale @ self.B @ y_scale / len(self.B) ** 2)
+        noise = self.noise * y_scale**2
+        mean, left = self.posterior.at(X, lines[codes], variance[codes], spread=spread)
+        return mean, np.append(noise, noise.mean())[codes] + (0.0 if left is None else left)
+
+
+def mixture(members: list[Member], X: Array, codes: Ints, y_scale: Array, *, spread: bool) -> tuple[Array, Array]:
+    """Return mean and variance of the mixture of all members: within them, and between their means."""
+    found = [member.at(X, codes, y_scale, spread=spread) for member in members]
+    means, variances = (np.array(values) for values in zip(*found, strict=True))
+    return means.mean(axis=0), variances.mean(axis=0) + means.var(axis=0)
+
+
+def read_parameters(vector: Array, kernel: Any, shape: Shape) -> tuple[Any, Array, Array]:
+    """Return (kernel with its parameters, B, noise variances)."""
+    theta, loadings, own, noise = shape.cut(vector)
+    return kernel.clone_with_theta(theta), task_covariance(loadings, own), noise
+
+
+def plausible_parameters(best: Array, objective: Objective, bounds: list[Any]) -> Array:
+    r"""Return points of shape (2 k, n_parameters) with mean and covariance of Laplace's approximation.
+
+    .. math:: \hat\vartheta \pm \sqrt{k} \, \lambda_j^{-1/2} u_j, \qquad j = 1 .. k
+
+    along the k eigenvectors of the second derivatives with the smallest eigenvalues: the directions that the rows
+    say least about. No direction counts as less certain than the widest prior. Turning the loadings,
+    :math:`L \to LQ`, changes nothing, and is no direction.
+    """
+    shape = objective.shape
+    curvature = np.array([_slope_change(objective, best, step) for step in _STEP * np.eye(len(best))])
+    curvature = (curvature + curvature.T) / 2.0
+    for turn in _turns(best, shape):
+        curvature += _STIFF * np.outer(turn, turn)
+    k = min(MOST_DIRECTIONS, len(best))
+    values, vectors = eigh(curvature, subset_by_index=[0, k - 1])
+    steps = np.sqrt(k) * vectors.T / np.sqrt(np.maximum(values, WIDEST**-2))[:, None]
+    low, high = np.array([(-np.inf if a is None else a, np.inf if b is None else b) for a, b in bounds]).T
+    return np.clip(np.concatenate([best + steps, best - steps]), low, high)
+
+
+def _slope_change(objective: Objective, best: Array, step: Array) -> Array:
+    return (objective(best + step)[1] - objective(best - step)[1]) / (2.0 * _STEP)
+
+
+def _turns(best: Array, shape: Shape) -> list[Array]:
+    """Return the unit vectors along which turning the loadings moves the parameters."""
+    _, loadings, _, _ = shape.cut(best)
+    found: list[Array] = []
+    for i in range(shape.rank):
+        for j in range(i):
+            turned = np.zeros_like(loadings)
+            turned[:, i], turned[:, j] = loadings[:, j], -loadings[:, i]
+            whole = np.zeros(len(best))
+            whole[shape.n_theta : shape.n_theta + turned.size] = turned.ravel()
+            found.append(whole / max(float(np.linalg.norm(whole)), 1e-12))
+    return found

@@ -1,0 +1,54 @@
+"""Weak priors on the parameters, without which few rows put them at their bounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crosstask.multitask.gaussian._likelihood import GPRows, Shape, negative_log_likelihood
+
+Array = NDArray[np.float64]
+
+_LENGTH_SPREAD, _LOADING_SPREAD = 1.0, 1.0
+USUAL_VARIANCE = 0.3  # of own parts and noises, in units of a task's variance
+_LOG_VARIANCE_SPREAD = 2.0
+WIDEST = _LOG_VARIANCE_SPREAD
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Independent normal distributions: of theta around the kernel as given, of loadings around 0, of logarithms."""
+
+    centre: Array
+    precision: Array
+
+    @classmethod
+    def make(cls, kernel: Any, shape: Shape) -> Prior:
+        """Return the prior of the parameters of a kernel, loadings, own parts and noises."""
+        n_loadings, n_logs = shape.n_tasks * shape.rank, 2 * shape.n_tasks
+        centre = np.concatenate([kernel.theta, np.zeros(n_loadings), np.full(n_logs, np.log(USUAL_VARIANCE))])
+        sizes = [shape.n_theta, n_loadings, n_logs]
+        spread = np.repeat([_LENGTH_SPREAD, _LOADING_SPREAD, _LOG_VARIANCE_SPREAD], sizes)
+        return cls(centre.astype(np.float64), spread**-2)
+
+    def cost(self, vector: Array) -> float:
+        """Return minus the logarithm of the density, up to a constant."""
+        return float(0.5 * self.precision @ (vector - self.centre) ** 2)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Minus the logarithm of likelihood times prior, with its gradient."""
+
+    rows: GPRows
+    kernel: Any
+    shape: Shape
+    prior: Prior
+
+    def __call__(self, vector: Array) -> tuple[float, Array]:
+        """Return value and gradient."""
+        value, slope = negative_log_likelihood(vector, self.rows, self.kernel, self.shape)
+        return value + self.prior.cost(vector), slope + self.prior.precision * (vector - self.prior.centre)
