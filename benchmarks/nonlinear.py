@@ -1,6 +1,6 @@
 """Beyond linear: boosting, support vector machines and Gaussian processes of many tasks, peers in the same run.
 
-    OMP_NUM_THREADS=1 python benchmarks/nonlinear.py [boosting] [classes] [svm] [gp] [gp-large] [--draws 3] [--rows 20,40,80,0]
+    OMP_NUM_THREADS=1 python benchmarks/nonlinear.py [boosting] [classes] [svm] [gp] [gp-large] [--draws 3] [--rows 20]
 
 "boosting": RMSE on the rows held out of School, Parkinsons (a random and a forward split) and nlschools, with so many
 training rows a task drawn (0: 70 % of each task), and the seconds of processor time of a fit. "classes": mean log loss
@@ -8,8 +8,8 @@ over the hospitals of the heart data. Peers are scikit-learn, LightGBM and CatBo
 with 100 trees (CatBoost 300) and their other defaults, GPBoost with a random intercept where it is installed, and a
 linear EasyAdapt (MultiTaskRegressor, which solves it without the copies). "svm": equality with scikit-learn's SVC and
 SVR, and the linear form against the Gram form on School. "gp": coverage on simulations (ten for each draw), and RMSE
-against one process a task; "gp-large" (only when asked for: half an hour) does so with 2 000 rows a task, where all rows
-enter through inducing rows, or exactly.
+against one process a task; "gp-large" (only when asked for: half an hour) the same with 2 000 rows a task, all of them
+through inducing rows, or exactly.
 Data: the folder CROSSTASK_DATA (default ../shared/data); what is missing is left out and named.
 """
 
@@ -272,7 +272,7 @@ def coverage(draws: int) -> None:
 
 
 def rows_of_tasks(name: str, n: int, seed: int) -> tuple[Any, Any] | None:
-    """Return (X, y, task) to train on, n rows of each task, and to test on; for SARCOS different rows for each torque."""
+    """Return (X, y, task) to train on, n rows of each task, and to test on; of SARCOS other rows for each torque."""
     path = DATA / ("sarcos_test.npz" if name == "sarcos" else f"{name}.npz")
     if not path.exists():
         print(f"{path} is missing: {name} is left out.")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_matrix
+from scipy.sparse import random as sparse_random
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process.kernels import RBF
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.svm import SVC, SVR
 
 from crosstask.multitask import MultiTaskSVC, MultiTaskSVR, graph_task_kernel
-from crosstask.multitask.svm._interior import factors
+from crosstask.multitask.svm._dual import Settings
+from crosstask.multitask.svm._interior import factors, solve_linear
 
 B = np.array([[1.0, 0.6, 0.1], [0.6, 1.5, 0.3], [0.1, 0.3, 0.8]])
 
@@ -240,3 +243,69 @@ def test_too_few_steps_are_reported(rows):
     X, y, task = rows
     with pytest.warns(ConvergenceWarning, match=r"after 3 steps"):
         MultiTaskSVR("linear", sharing=0.5, C=10.0, max_iter=3).fit(X, y, task=task)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "form"),
+    [("linear", "linear"), ("linear", "gram"), ("rbf", "gram"), ("poly", "gram"), ("rbf", "nystroem")],
+)
+def test_sparse_rows_are_the_dense_ones(rows, kernel, form):
+    X, y, task = rows
+    X = np.where(np.abs(X) < 0.7, 0.0, X)
+    options = {"form": form, "n_components": 40, "sharing": 0.4, "tol": 1e-6}
+    for model, target in ((MultiTaskSVR(kernel, **options), y), (MultiTaskSVC(kernel, **options), y > 0.5)):
+        dense = model.fit(X, target, task=task)
+        answer = dense.predict if target is y else dense.decision_function
+        expected = answer(X, task=task)
+        thin = model.fit(csr_matrix(X), target, task=task)
+        answer = thin.predict if target is y else thin.decision_function
+        np.testing.assert_allclose(answer(csr_matrix(X), task=task), expected, atol=2e-6)
+
+
+def test_the_linear_form_solves_sparse_rows_as_dense_ones(rows):
+    X, y, task = rows
+    X = np.where(np.abs(X) < 0.7, 0.0, X)
+    settings = Settings(0.5, 0.1, 1e-7, -1, 200)
+    dense, thin = (solve_linear(x, task, y, np.ones(90), B, settings) for x in (X, csr_matrix(X)))
+    np.testing.assert_allclose(thin[0], dense[0], atol=1e-9)
+    assert thin[1] == pytest.approx(dense[1], abs=1e-9)
+
+
+def test_sparse_rows_of_all_tasks_together_are_scikit_learns(rows):
+    X, y, task = rows
+    thin = csr_matrix(np.where(np.abs(X) < 0.7, 0.0, X))
+    theirs = SVR(tol=1e-6).fit(thin, y).predict(thin)
+    ours = MultiTaskSVR(sharing=1.0, tol=1e-6).fit(thin, y, task=task)
+    np.testing.assert_allclose(ours.predict(thin, task=task), theirs, atol=1e-6)
+
+
+def test_a_wide_table_is_served_by_its_rows():
+    rng = np.random.default_rng(0)
+    words = sparse_random(60, 4000, density=0.01, format="csr", random_state=0)
+    y = np.asarray(words[:, :50].sum(axis=1)).ravel() + 0.01 * rng.normal(size=60)
+    model = MultiTaskSVR("linear", sharing=0.5).fit(words, y, task=np.arange(60) % 2)
+    assert model.solver_ == "gram"
+    assert MultiTaskSVR("linear", sharing=0.5).fit(words[:, :50], y, task=np.arange(60) % 2).solver_ == "linear"
+
+
+def test_dense_kernels_refuse_sparse_rows(rows):
+    X, y, task = rows
+    for kernel in ("chi2", RBF(1.0)):
+        with pytest.raises(TypeError, match="takes dense rows: use X"):
+            MultiTaskSVR(kernel).fit(csr_matrix(np.abs(X)), y, task=task)
+
+
+def test_one_row_for_each_task_is_full_sharing(rows):
+    X, y, _ = rows
+    model = MultiTaskSVR().fit(X[:8], y[:8], task=np.arange(8))
+    assert model.sharing_ == 1.0
+    assert model.path_ == {}
+
+
+def test_a_polars_task_kernel_is_read_by_its_column_names(rows):
+    pl = pytest.importorskip("polars", reason="polars is not installed")
+    X, y, task = rows
+    frame = pd.DataFrame(B, index=list("abc"), columns=list("abc"))[["b", "c", "a"]].loc[["b", "c", "a"]]
+    names = np.array(["a", "b", "c"])[task]
+    ours = MultiTaskSVR(task_kernel=pl.DataFrame(frame), sharing=0.7).fit(X, y, task=names)
+    np.testing.assert_allclose(ours.task_kernel_, 0.7 * B + 0.3 * np.diag(np.diag(B)))

@@ -106,8 +106,9 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
     Notes
     -----
     Cost: m^3 for each of some fifty iterations and each start, m the rows of the fit: seconds at 500, a minute at
-    1000; then n^3 once, and n^2 numbers (24 times that, and two gradients a parameter, where predictions average). With kernels other than RBF the fit takes
-    m^2 numbers a parameter. A task with one row keeps the mean of all rows as its prior mean.
+    1000; then n^3 once, and n^2 numbers (24 times that, and two gradients a parameter, where predictions average). With
+    kernels other than RBF the fit takes m^2 numbers a parameter. A task with one row keeps the mean of all rows as its
+    prior mean.
 
     Priors are normal: of the logarithms of the kernel's parameters around their values as given (standard deviation 1),
     of the loadings around 0 (1), and of the logarithms of own parts and noises around log .3 (2), in units of a task's

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.kernel_approximation import Nystroem, RBFSampler
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 
 from crosstask.multitask._support import check_option
 from crosstask.multitask._tuning import read_folds
 from crosstask.multitask._wrapper import UNSEEN
 from crosstask.multitask.svm._dual import Rows, Settings
 from crosstask.multitask.svm._fit import Machinery, choose_sharing
-from crosstask.multitask.svm._input_kernel import InputKernel, make_input_kernel
+from crosstask.multitask.svm._input_kernel import InputKernel, make_input_kernel, takes_sparse
 from crosstask.multitask.svm._machines import KernelMachine, LinearMachine
 from crosstask.multitask.svm._task_kernel import read_task_kernel, with_sharing
 from crosstask.tasks import TaskMixin, TaskRows, numeric_matrix
@@ -25,6 +26,7 @@ Array = NDArray[np.float64]
 
 FORMS = ("auto", "gram", "linear", "nystroem", "random_features")
 MOST_ROWS_FOR_GRAM = 10_000  # 800 MB, and minutes
+MOST_MOMENTS = 20_000_000  # numbers in the tasks' second moments: wide tables, as of words, are served by rows
 
 
 class TaskMachines(TaskMixin):
@@ -57,7 +59,7 @@ class TaskMachines(TaskMixin):
         Parameters
         ----------
         X : table of shape (n_rows, n_columns)
-            Numbers; with ``task_column`` also the task ids.
+            Numbers; with ``task_column`` also the task ids. Sparse, except with ``kernel="chi2"`` or a callable.
         y : array-like of shape (n_rows,) or (n_rows, n_tasks)
             The target; two-dimensional with NaN = not observed at the wide door.
         task : array-like of shape (n_rows,), optional
@@ -73,7 +75,7 @@ class TaskMachines(TaskMixin):
         opened = self._open_fit(X, y, task, sample_weight)
         long = opened.long()
         matrix = self._matrix(long.X)
-        given = np.ones(len(matrix)) if long.sample_weight is None else long.sample_weight
+        given = np.ones(len(long.codes)) if long.sample_weight is None else long.sample_weight
         target, weight = self._read_target(long, given)
         rows = Rows(matrix, long.codes, target, weight)
         task_kernel = read_task_kernel(self.task_kernel, self.tasks_)
@@ -105,13 +107,10 @@ class TaskMachines(TaskMixin):
         z[unseen] = self.pooled_machine_.decision(matrix[unseen], np.zeros(int(unseen.sum()), dtype=np.intp))
         return rows, z
 
-    def _matrix(self, X: Any) -> Array:
-        if sparse.issparse(X):
-            raise TypeError(
-                f"Sparse data was passed, and {type(self).__name__} does not support sparse input: use X.toarray(), or "
-                "a linear model such as MultiTaskClassifier or MultiTaskRegressor, which takes it as it is."
-            )
-        return np.asarray(numeric_matrix(self, X), dtype=np.float64)
+    def _matrix(self, X: Any) -> Any:
+        """Return X as float64: CSR where it is sparse, an array otherwise."""
+        matrix = numeric_matrix(self, X)
+        return matrix.astype(np.float64) if sparse.issparse(matrix) else np.asarray(matrix, dtype=np.float64)
 
     def _machinery(self, rows: Rows) -> Machinery:
         matrix = rows.X
@@ -126,14 +125,16 @@ class TaskMachines(TaskMixin):
             return Machinery(kernel, None, form, settings, n_classes)  # type: ignore[arg-type]
         return Machinery(kernel, self._features(form, kernel, matrix), "linear", settings, n_classes)
 
-    def _approximation(self, matrix: Array) -> str:
+    def _approximation(self, matrix: Any) -> str:
         if self.form != "auto":
             return self.form
+        few_rows = matrix.shape[0] <= MOST_ROWS_FOR_GRAM
         if isinstance(self.kernel, str) and self.kernel == "linear":
-            return "linear"
-        return "gram" if len(matrix) <= MOST_ROWS_FOR_GRAM else "nystroem"
+            wide = len(self.tasks_) * matrix.shape[1] ** 2 > MOST_MOMENTS
+            return "gram" if wide and few_rows else "linear"
+        return "gram" if few_rows else "nystroem"
 
-    def _features(self, form: str, kernel: InputKernel, matrix: Array) -> Any:
+    def _features(self, form: str, kernel: InputKernel, matrix: Any) -> Any:
         seed = check_random_state(0 if self.random_state is None else self.random_state).randint(2**31)
         if callable(self.kernel) or (form == "random_features" and self.kernel != "rbf"):
             raise ValueError(
@@ -146,7 +147,7 @@ class TaskMachines(TaskMixin):
         from sklearn.metrics.pairwise import KERNEL_PARAMS
 
         taken = {name: kernel.options[name] for name in kernel.options if name in KERNEL_PARAMS[self.kernel]}
-        n_components = min(self.n_components, len(matrix))
+        n_components = min(self.n_components, matrix.shape[0])
         return Nystroem(self.kernel, n_components=n_components, random_state=seed, **taken).fit(matrix)
 
     def _check_options(self) -> None:
@@ -156,10 +157,15 @@ class TaskMachines(TaskMixin):
             check_option("sharing", self.sharing, ("auto",))
         elif not 0.0 <= self.sharing <= 1.0:
             raise ValueError(f"sharing={self.sharing!r} must lie in [0, 1], or be 'auto': 0 fits each task alone.")
-        if not (np.isfinite(self.C) and self.C > 0):
+        if not (isinstance(self.C, Real) and np.isfinite(self.C) and self.C > 0):
             raise ValueError(f"C={self.C!r} must be a positive number.")
         if int(self.n_components) < 1:
             raise ValueError(f"n_components={self.n_components!r} must be at least 1.")
+
+    def __sklearn_tags__(self) -> Tags:
+        tags: Tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = takes_sparse(self.kernel)
+        return tags
 
     def _settings(self) -> Settings:
         raise NotImplementedError

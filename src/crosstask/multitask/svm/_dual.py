@@ -17,7 +17,7 @@ Ints = NDArray[np.intp]
 class Rows:
     """Rows of one problem: targets are -1 and 1, or numbers."""
 
-    X: Array
+    X: Any  # an array, or CSR
     codes: Ints
     y: Array
     weight: Array

@@ -81,13 +81,18 @@ class Machinery:
 def choose_sharing(
     machinery: Machinery, rows: Rows, task_kernel: Array, folds: Folds, n_jobs: int | None
 ) -> tuple[float, dict[str, Any]]:
-    """Return the strength of sharing with the smallest mean loss on held-out rows, and the losses of all."""
+    """Return the strength of sharing with the smallest mean loss on held-out rows, and the losses of all.
+
+    Where every task has one row, none can be held out, and only full sharing learns anything from X.
+    """
     if machinery.features is not None:  # mapped once, not in each fold
         rows = replace(rows, X=machinery.features.transform(rows.X))
         machinery = replace(machinery, features=None)
     work = (delayed(_one_fold)(machinery, rows, task_kernel, train, test) for train, test in folds)
     done: Any = Parallel(n_jobs=n_jobs)(work)
     sums: Any = np.sum(done, axis=0)
+    if not sums[-1]:
+        return 1.0, {}
     loss = sums[:-1] / sums[-1]
     path = {"sharing": np.array(SHARING), "cv_loss": loss, "n_folds": len(folds)}
     return SHARING[int(np.argmin(loss))], path

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.metrics.pairwise import pairwise_kernels
 
 from crosstask.multitask.svm._dual import Rows
@@ -37,7 +38,7 @@ class InputKernel:
     options: dict[str, float]
     offset: float
 
-    def __call__(self, X: Array, Z: Array) -> Array:
+    def __call__(self, X: Any, Z: Any) -> Array:
         """Return the Gram matrix of shape (len(X), len(Z))."""
         if callable(self.kernel):
             gram = np.asarray(self.kernel(X, Z), dtype=np.float64)
@@ -53,16 +54,22 @@ class InputKernel:
             )
         return gram + self.offset if self.offset else gram
 
-    def check(self, X: Array) -> None:
+    def check(self, X: Any) -> None:
         """Refuse a kernel that is not symmetric and positive semidefinite on some of the rows."""
         if isinstance(self.kernel, str) and self.kernel in _ALWAYS_DEFINITE:
             return
-        some = X[np.linspace(0, len(X) - 1, min(len(X), _ROWS_TESTED)).astype(np.intp)]
+        n = X.shape[0]
+        some = X[np.linspace(0, n - 1, min(n, _ROWS_TESTED)).astype(np.intp)]
         gram = self(some, some) - self.offset
         if not np.allclose(gram, gram.T):
             raise ValueError("kernel is not symmetric: kernel(X, Z) must be the transpose of kernel(Z, X).")
-        name = f"kernel={self.kernel!r} on {len(some)} rows" if isinstance(self.kernel, str) else "kernel"
+        name = f"kernel={self.kernel!r} on {some.shape[0]} rows" if isinstance(self.kernel, str) else "kernel"
         refuse_indefinite(gram, name, "use another kernel, such as 'rbf'")
+
+
+def takes_sparse(kernel: Any) -> bool:
+    """Tell whether scikit-learn computes this kernel on sparse rows."""
+    return isinstance(kernel, str) and kernel != "chi2"
 
 
 def make_input_kernel(kernel: Any, gamma: Any, degree: float, coef0: float, offset: float, rows: Rows) -> InputKernel:
@@ -88,6 +95,11 @@ def make_input_kernel(kernel: Any, gamma: Any, degree: float, coef0: float, offs
         gamma = 1.0 / X.shape[1]
     elif isinstance(gamma, str) or not (np.isfinite(gamma) and gamma >= 0):
         raise ValueError(f"gamma={gamma!r} is not known: use 'scale', 'auto', or a number that is not negative.")
+    if sparse.issparse(X) and not takes_sparse(kernel):
+        raise TypeError(
+            f"Sparse data was passed, and kernel={kernel!r} takes dense rows: use X.toarray(), or a kernel that takes "
+            "it as it is, such as 'linear' or 'rbf'."
+        )
     made = InputKernel(kernel, {"gamma": float(gamma), "degree": degree, "coef0": coef0}, float(offset))
     made.check(X)
     return made
@@ -95,6 +107,9 @@ def make_input_kernel(kernel: Any, gamma: Any, degree: float, coef0: float, offs
 
 def _variance(rows: Rows) -> float:
     """Return the variance of all entries of X, a weight of k counted as k rows."""
+    if sparse.issparse(rows.X):
+        share = rows.weight / rows.weight.sum()
+        return float(np.mean(share @ rows.X.power(2)) - np.mean(share @ rows.X) ** 2)
     if (rows.weight == rows.weight[0]).all():
         return float(rows.X.var())  # bit by bit that of scikit-learn
     share = rows.weight / rows.weight.sum()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from crosstask.multitask.svm._dual import Settings
@@ -26,25 +29,38 @@ _DAMPING = 1e-6  # of the mean of K_ii: a proximal term in the dual, which bound
 class LinearTasksProblem:
     """Rows sorted by task, and the task kernel diag(D) + F F' in its two parts."""
 
-    X: Array
+    blocks: list[Any]  # the rows of each task: arrays, or CSR
     offsets: Ints
     own: Array  # D, of shape (n_tasks,)
     shared: Array  # F, of shape (n_tasks, rank)
 
     @classmethod
-    def make(cls, X: Array, codes: Ints, task_kernel: Array) -> LinearTasksProblem:
+    def make(cls, X: Any, codes: Ints, task_kernel: Array) -> LinearTasksProblem:
         """Bind rows, which must be sorted by task, to a task kernel."""
         offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(task_kernel)))]).astype(np.intp)
-        return cls(X, offsets, *factors(task_kernel))
+        blocks = [X[a:b] for a, b in pairwise(offsets.tolist())]
+        return cls(blocks, offsets, *factors(task_kernel))
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns."""
+        return int(self.blocks[0].shape[1])
+
+    def cut(self, values: Array) -> list[Array]:
+        """Return the values of each task's rows."""
+        return np.split(values, self.offsets[1:-1])
 
     def sums(self, values: Array) -> Array:
         """Return X_t'v_t of each task, of shape (n_tasks, n_features)."""
-        return np.stack([self.X[a:b].T @ values[a:b] for a, b in self._slices()])
+        return np.stack([block.T @ own for block, own in zip(self.blocks, self.cut(values), strict=True)])
 
     def grams(self, weight: Array) -> Array:
         """Return X_t' diag(w_t) X_t of each task."""
-        scaled = self.X * np.sqrt(weight)[:, None]
-        return np.stack([scaled[a:b].T @ scaled[a:b] for a, b in self._slices()])
+        return np.stack([_gram(block, own) for block, own in zip(self.blocks, self.cut(weight), strict=True)])
+
+    def squares(self) -> Array:
+        """Return |x|^2 of each row."""
+        return np.concatenate([_squares(block) for block in self.blocks])
 
     def diagonal(self) -> Array:
         """Return B_tt of each task."""
@@ -57,10 +73,20 @@ class LinearTasksProblem:
 
     def decision(self, slopes: Array) -> Array:
         """Return x'w_t of each row."""
-        return np.concatenate([self.X[a:b] @ slopes[t] for t, (a, b) in enumerate(self._slices())])
+        return np.concatenate([block @ own for block, own in zip(self.blocks, slopes, strict=True)])
 
-    def _slices(self) -> list[tuple[int, int]]:
-        return list(zip(self.offsets[:-1].tolist(), self.offsets[1:].tolist(), strict=True))
+
+def _gram(X: Any, weight: Array) -> Array:
+    if sparse.issparse(X):
+        return (X.T @ X.multiply(weight[:, None]).tocsr()).toarray()
+    scaled = X * np.sqrt(weight)[:, None]
+    return scaled.T @ scaled
+
+
+def _squares(X: Any) -> Array:
+    if sparse.issparse(X):
+        return np.asarray(X.power(2).sum(axis=1), dtype=np.float64).ravel()
+    return np.einsum("ij,ij->i", X, X)
 
 
 class Newton:
@@ -72,7 +98,7 @@ class Newton:
 
     def __init__(self, problem: LinearTasksProblem, weight: Array) -> None:
         self.problem, self.weight = problem, weight
-        d, own, F = problem.X.shape[1], problem.own, problem.shared
+        d, own, F = problem.n_features, problem.own, problem.shared
         self.grams = problem.grams(weight)
         self.inverse = np.linalg.inv(np.eye(d) + own[:, None, None] * self.grams)
         reduced = self.inverse @ self.grams
@@ -103,7 +129,7 @@ class Newton:
     def solve(self, right: Array, excess: float) -> tuple[Array, float]:
         """Return the steps of the decision values, intercept included, and of the intercept."""
         problem = self.problem
-        own, F, d = problem.own, problem.shared, problem.X.shape[1]
+        own, F, d = problem.own, problem.shared, problem.n_features
         sums = problem.sums(right)
         moved = np.einsum("tij,tj->ti", self.inverse, sums)
         last = right @ self.left + excess
@@ -127,7 +153,7 @@ def factors(task_kernel: Array) -> tuple[Array, Array]:
 
 
 def solve_linear(
-    X: Array, codes: Ints, y: Array, weight: Array, task_kernel: Array, settings: Settings
+    X: Any, codes: Ints, y: Array, weight: Array, task_kernel: Array, settings: Settings
 ) -> tuple[Array, float, int]:
     """Return the tasks' slopes, of shape (n_tasks, n_features), the intercept that they share, and the steps.
 
@@ -166,9 +192,7 @@ class _Path:
         pull = self.sign * (self.z + self.intercept) - self.gain
         margin = max(float(np.abs(pull).mean()), np.finfo(float).tiny)
         self.below, self.above = np.maximum(pull, 0.0) + margin, np.maximum(-pull, 0.0) + margin
-        curvature = np.einsum("ij,ij->i", problem.X, problem.X) * np.repeat(
-            problem.diagonal(), np.diff(problem.offsets)
-        )
+        curvature = problem.squares() * np.repeat(problem.diagonal(), np.diff(problem.offsets))
         self.damping = _DAMPING * max(float(curvature.mean()), float(np.finfo(float).tiny))
         self.steps, self.stuck = 0, False
 

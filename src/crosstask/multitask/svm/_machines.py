@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from crosstask.multitask.svm._dual import Rows, Settings, solve_by_libsvm
 from crosstask.multitask.svm._input_kernel import InputKernel
@@ -16,25 +17,27 @@ from crosstask.multitask.svm._task_kernel import parts
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
+SMALL_ENOUGH_FOR_DENSE = 10_000_000  # numbers
+
 
 @dataclass(frozen=True)
 class KernelMachine:
     """sum_j coef_j B[t, s_j] k(x, x_j) + intercept_t, for several outputs that share their support vectors."""
 
     kernel: InputKernel
-    support_vectors_: Array
+    support_vectors_: Any  # an array, or CSR
     support_codes: Ints
     coef: Array  # (n_outputs, n_support)
     intercept: Array  # (n_outputs, n_lines)
     n_iter: int
     task_kernel: Array  # (n_lines, n_tasks): a line of B for each task, and one for unseen tasks last
 
-    def decision(self, X: Array, codes: Ints) -> Array:
+    def decision(self, X: Any, codes: Ints) -> Array:
         """Return the decision values, of shape (n_rows, n_outputs); code -1 means an unseen task."""
         z = self.intercept[:, codes].T.copy()
         if not len(self.support_codes):
             return z
-        for start in range(0, len(X), 2000):  # bounds the memory of one Gram matrix
+        for start in range(0, len(codes), 2000):  # bounds the memory of one Gram matrix
             chunk = slice(start, start + 2000)
             gram = self.kernel(X[chunk], self.support_vectors_)
             z[chunk] += (gram * self.task_kernel[codes[chunk]][:, self.support_codes]) @ self.coef.T
@@ -50,7 +53,7 @@ class LinearMachine:
     n_iter: int
     features: Any = None
 
-    def decision(self, X: Array, codes: Ints) -> Array:
+    def decision(self, X: Any, codes: Ints) -> Array:
         """Return the decision values, of shape (n_rows, n_outputs); code -1 means an unseen task."""
         mapped = X if self.features is None else self.features.transform(X)
         z = self.intercept[:, codes].T.copy()
@@ -93,13 +96,22 @@ def fit_linear(rows: Rows, offset: float, task_kernel: Array, settings: Settings
             continue
         inside = task_kernel[np.ix_(tasks, tasks)]
         size = np.sqrt(offset) if _shares_unevenly(inside) else 0.0
-        X = np.hstack([rows.X[own], np.full((len(own), 1), size)])
+        X = with_constant(rows.X[own], size)
         codes = np.searchsorted(tasks, rows.codes[own])
         slopes, shared, steps = solve_linear(X, codes, rows.y[own], rows.weight[own], inside, settings)
         most = max(most, steps)
         coef[tasks] = slopes[:, :-1]
         intercept[tasks] = shared + size * slopes[:, -1]
     return coef, intercept, most
+
+
+def with_constant(X: Any, value: float) -> Any:
+    """Return X with a last column that holds one value; small sparse ones become dense, which is faster."""
+    column = np.full((X.shape[0], 1), value)
+    if not sparse.issparse(X):
+        return np.hstack([X, column])
+    small = np.prod(X.shape, dtype=np.float64) <= SMALL_ENOUGH_FOR_DENSE
+    return np.hstack([X.toarray(), column]) if small else sparse.hstack([X, column], format="csr")
 
 
 def _parts(rows: Rows, task_kernel: Array) -> list[tuple[Ints, Ints]]:

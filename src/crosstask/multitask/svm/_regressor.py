@@ -53,8 +53,8 @@ class MultiTaskSVR(TaskMachines, RegressorMixin, BaseEstimator):
     form : {"auto", "gram", "linear", "nystroem", "random_features"}, default="auto"
         "gram" is LIBSVM on the matrix of K. "linear", for the linear kernel, solves the same problem by an interior
         point method without that matrix. "nystroem" and "random_features" do so on scikit-learn's approximate
-        features of k. "auto" is "linear" for the linear kernel, otherwise "gram" up to 10 000 rows and "nystroem"
-        beyond.
+        features of k. "auto" is "linear" for the linear kernel, unless X is so wide (n_tasks n_features^2 above 2e7)
+        that the rows are the shorter side; otherwise "gram" up to 10 000 rows and "nystroem" beyond.
     n_components : int, default=300
         Number of approximate features.
     task_column : str or int, optional

@@ -136,7 +136,8 @@ def _in_order(frame: Any, tasks: NDArray[Any]) -> Any:
         raise ValueError(
             f"task_kernel has no row and column for task {_shown(np.asarray(lacking))}: it names {_shown(names)}."
         )
-    return frame.loc[tasks.tolist(), tasks.tolist()].to_numpy()
+    order = [rows.index(task) for task in tasks.tolist()], [names.index(task) for task in tasks.tolist()]
+    return np.asarray(frame.to_numpy())[np.ix_(*order)]
 
 
 def _shown(names: Any) -> str:
