@@ -11,12 +11,13 @@ from scipy.linalg import eigh
 
 from crosstask.multitask.gaussian._likelihood import Shape, task_covariance
 from crosstask.multitask.gaussian._posterior import Posterior
-from crosstask.multitask.gaussian._prior import WIDEST, Objective
+from crosstask.multitask.gaussian._prior import Objective
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 MOST_DIRECTIONS = 12
+LEAST_PRECISION = 0.25  # of the prior of own parts and noises: farther out the likelihood is no parabola
 _STEP = 1e-4
 _STIFF = 1e6
 
@@ -57,7 +58,8 @@ def plausible_parameters(best: Array, objective: Objective, bounds: list[Any]) -
     .. math:: \hat\vartheta \pm \sqrt{k} \, \lambda_j^{-1/2} u_j, \qquad j = 1 .. k
 
     along the k eigenvectors of the second derivatives with the smallest eigenvalues: the directions that the rows
-    say least about. No direction counts as less certain than the widest prior. Turning the loadings,
+    say least about. No eigenvalue counts as less than 1/4, the precision
+    of the prior of the variances. Turning the loadings,
     :math:`L \to LQ`, changes nothing, and is no direction.
     """
     shape = objective.shape
@@ -67,7 +69,7 @@ def plausible_parameters(best: Array, objective: Objective, bounds: list[Any]) -
         curvature += _STIFF * np.outer(turn, turn)
     k = min(MOST_DIRECTIONS, len(best))
     values, vectors = eigh(curvature, subset_by_index=[0, k - 1])
-    steps = np.sqrt(k) * vectors.T / np.sqrt(np.maximum(values, WIDEST**-2))[:, None]
+    steps = np.sqrt(k) * vectors.T / np.sqrt(np.maximum(values, LEAST_PRECISION))[:, None]
     low, high = np.array([(-np.inf if a is None else a, np.inf if b is None else b) for a, b in bounds]).T
     return np.clip(np.concatenate([best + steps, best - steps]), low, high)
 

@@ -12,10 +12,9 @@ from crosstask.multitask.gaussian._likelihood import GPRows, Shape, negative_log
 
 Array = NDArray[np.float64]
 
-_LENGTH_SPREAD, _LOADING_SPREAD = 1.0, 1.0
+_LENGTH_SPREAD, _LOADING_SPREAD = 3.0, 1.0
 USUAL_VARIANCE = 0.3  # of own parts and noises, in units of a task's variance
 _LOG_VARIANCE_SPREAD = 2.0
-WIDEST = _LOG_VARIANCE_SPREAD
 
 
 @dataclass(frozen=True)

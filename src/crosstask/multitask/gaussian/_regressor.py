@@ -110,7 +110,7 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
     kernels other than RBF the fit takes m^2 numbers a parameter. A task with one row keeps the mean of all rows as its
     prior mean.
 
-    Priors are normal: of the logarithms of the kernel's parameters around their values as given (standard deviation 1),
+    Priors are normal: of the logarithms of the kernel's parameters around their values as given (standard deviation 3),
     of the loadings around 0 (1), and of the logarithms of own parts and noises around log .3 (2), in units of a task's
     variance.
 
