@@ -79,7 +79,7 @@ MULTI_TASK = [
     MultiTaskClassifier("pooled", alpha=0.1),
     MultiTaskBoostingRegressor(max_iter=10),
     MultiTaskBoostingClassifier(max_iter=10),
-    MultiTaskGPRegressor(rank=1, n_restarts=0, tol=1e-11, max_iter=2000),
+    MultiTaskGPRegressor(rank=1, n_restarts=0, parameter_uncertainty=False, tol=1e-11, max_iter=2000),
     MultiTaskSVR(sharing=0.5, tol=1e-8),
     MultiTaskSVC("linear", sharing=0.5, tol=1e-8),
     MultiTaskClassifier(loss="squared_hinge", alpha=0.1),
@@ -90,6 +90,9 @@ MULTI_TASK = [
     CrossTaskRegressor([("ridge", Ridge())]),
     CrossTaskClassifier([("logistic", LOGISTIC)]),
 ]
+# The default process: scikit-learn's check of weights compares to 1e-7, and directions of parameters of which the rows say
+# nothing have eigenvalues alike, so that rounding picks the vectors that span them and moves predictions by 1e-6.
+UNCERTAIN = [MultiTaskGPRegressor(rank=1, n_restarts=0, tol=1e-11, max_iter=2000)]
 # All rows in each of a few steps, in double precision: then order, names and repetition of rows change nothing.
 STEADY_NET = {
     "early_stopping": False,
@@ -205,6 +208,6 @@ def test_scikit_learns_suite(estimator, check):
         check(estimator)
 
 
-@parametrize_with_task_checks(MULTI_TASK + NEURAL, expected_failed_checks=_ours)
+@parametrize_with_task_checks(MULTI_TASK + UNCERTAIN + NEURAL, expected_failed_checks=_ours)
 def test_our_suite(estimator, check):
     check(estimator)
