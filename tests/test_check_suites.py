@@ -90,8 +90,8 @@ MULTI_TASK = [
     CrossTaskRegressor([("ridge", Ridge())]),
     CrossTaskClassifier([("logistic", LOGISTIC)]),
 ]
-# The default process: scikit-learn's check of weights compares to 1e-7, and directions of parameters of which the rows say
-# nothing have eigenvalues alike, so that rounding picks the vectors that span them and moves predictions by 1e-6.
+# The default process: scikit-learn's check of weights compares to 1e-7, and directions of parameters of which the rows
+# say nothing have eigenvalues alike, so that rounding picks the vectors that span them and moves predictions by 1e-6.
 UNCERTAIN = [MultiTaskGPRegressor(rank=1, n_restarts=0, tol=1e-11, max_iter=2000)]
 # All rows in each of a few steps, in double precision: then order, names and repetition of rows change nothing.
 STEADY_NET = {
