@@ -291,7 +291,6 @@ def test_progress_is_reported_to_a_callable():
         ({"time_column": "weather"}, "time_column='weather' was read as category"),
         ({"time_column": "price"}, "time_column='price' is missing in"),
         ({"time_column": "day", "group_column": "day", "cv": 2}, "both name the column 'day'"),
-        ({"time_column": "day", "group_column": "open"}, "folds can be cut by one of them only"),
     ],
 )
 def test_each_bad_parameter_gets_one_line(parameters, words):

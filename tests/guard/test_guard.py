@@ -3,12 +3,14 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import log_loss
+from sklearn.neighbors import KNeighborsRegressor
 from sklearn.svm import LinearSVC
 
 from crosstask.guard import TransferGuard
-from crosstask.multitask import IndependentTasks, PooledTasks
+from crosstask.multitask import IndependentTasks, MultiTaskRegressor, PooledTasks
 
 
 def regression(n_tasks=5, n=30, flip=(), seed=0, shift=0.0, noise=1.0):
@@ -192,6 +194,65 @@ def test_groups_never_straddle_a_fold():
     leak = np.corrcoef(apart.oof_[:, 1, 0], mean_of_group)[0, 1]
     plain = TransferGuard(RIDGES, random_state=0, keep_oof=True).fit(X, y, task=task)
     assert leak < np.corrcoef(plain.oof_[:, 1, 0], mean_of_group)[0, 1]
+
+
+def test_what_is_said_of_held_out_rows_never_saw_their_target():
+    X, y, task = regression(n_tasks=3, n=30)
+    folds = [(np.flatnonzero(np.arange(90) % 5 != k), np.flatnonzero(np.arange(90) % 5 == k)) for k in range(5)]
+    tuned = [("own", MultiTaskRegressor("independent")), ("tied", MultiTaskRegressor("mean_tied")), *RIDGES[1:]]
+    guard = TransferGuard(tuned, cv=folds, keep_oof=True, random_state=0)
+    said = guard.fit(X, y, task=task).oof_
+    for _, test in folds:
+        spoilt = y.copy()
+        spoilt[test] = 100.0 * np.random.default_rng(0).standard_normal(len(test))
+        again = clone(guard).fit(X, spoilt, task=task)
+        np.testing.assert_array_equal(again.oof_[test], said[test])
+        assert not np.allclose(again.oof_, said)
+
+
+def test_a_row_that_two_tasks_share_is_no_help_where_groups_say_so():
+    X, y, task = regression(n_tasks=2, n=40)
+    X[40:], y[40:] = X[:40], y[:40]  # the same forty patients in both tasks
+    nearest = [("own", IndependentTasks(Ridge())), ("nearest", PooledTasks(KNeighborsRegressor(1), "none"))]
+    guard = TransferGuard(nearest, random_state=0)
+    copied = clone(guard).fit(X, y, task=task).candidate_losses_["nearest"]
+    apart = clone(guard).fit(X, y, task=task, groups=np.tile(np.arange(40), 2)).candidate_losses_["nearest"]
+    assert copied.max() < 0.5 * apart.min()  # some copies fall into the same fold by chance
+    assert apart.min() > 0.5
+
+
+def test_groups_and_times_are_honoured_together():
+    X, y, task = regression(n_tasks=2, n=40)
+    visit, patient = np.tile(np.arange(40), 2), np.tile(np.arange(40) % 20, 2)
+    X[20:40], y[20:40], X[60:], y[60:] = X[:20], y[:20], X[40:60], y[40:60]  # each patient comes twice, the same
+    nearest = [("own", IndependentTasks(Ridge())), ("nearest", PooledTasks(KNeighborsRegressor(1), "none"))]
+    guard = TransferGuard(nearest, random_state=0, keep_oof=True)
+    cut = clone(guard).fit(X, y, task=task, time=visit).oof_[:, 1, 0]
+    both = clone(guard).fit(X, y, task=task, time=visit, groups=patient).oof_[:, 1, 0]
+    second = visit >= 20
+    np.testing.assert_array_equal(cut[second], y[second])
+    assert np.mean((both[second] - y[second]) ** 2) > 0.5
+    assert np.isnan(both[visit < 6]).all()
+
+
+def test_scikit_learns_names_of_scores_are_understood():
+    X, y, task = regression(n_tasks=2)
+    named = TransferGuard(RIDGES, scoring="neg_mean_absolute_error", random_state=0).fit(X, y, task=task)
+    ours = TransferGuard(RIDGES, scoring="absolute", random_state=0).fit(X, y, task=task)
+    np.testing.assert_array_equal(named.weights_, ours.weights_)
+    with pytest.raises(ValueError, match="scoring='r2' does not serve regression"):
+        TransferGuard(RIDGES, scoring="r2").fit(X, y, task=task)
+
+
+def test_one_task_has_nothing_to_share():
+    X, y, _ = regression(n_tasks=1)
+    assert str(TransferGuard(RIDGES).fit(X, y).verdict_) == "0 is the only task: there is nothing to share with."
+
+
+@pytest.mark.parametrize("shown", ["weights_", "gain_", "verdict_", "candidates_", "candidate_losses_", "coverage_"])
+def test_nothing_is_shown_before_fit(shown):
+    with pytest.raises(NotFittedError):
+        getattr(TransferGuard(RIDGES), shown)
 
 
 def test_wide_door_agrees_with_the_array_door_and_keeps_rows_together():

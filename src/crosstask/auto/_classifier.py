@@ -25,7 +25,7 @@ class CrossTaskClassifier(CrossTask, ClassifierMixin, BaseEstimator):
 verbose
         As in :class:`CrossTaskRegressor`.
     scoring : str, optional
-        What the guard compares; default: log loss; "neg_brier_score" is the other choice.
+        What the guard compares: "log_loss", the default, or "brier".
     class_weight : dict or "balanced", optional
         Weights of the classes, for every candidate.
 

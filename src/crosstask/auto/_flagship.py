@@ -247,11 +247,6 @@ class CrossTask(TaskMixin):
     def _check_options(self) -> None:
         if self.unseen_task not in ("pooled", "error"):
             raise ValueError(f"unseen_task={self.unseen_task!r} is not known: use 'pooled' or 'error'.")
-        if self.time_column is not None and self.group_column is not None and self.cv is None:
-            raise ValueError(
-                "time_column and group_column were both given, and folds can be cut by one of them only: "
-                "drop one, or give the folds you want as cv=."
-            )
 
     def _check_classes(self, rows: TaskRows) -> None:
         if not is_classifier(self):

@@ -36,11 +36,12 @@ class CrossTaskRegressor(CrossTask, RegressorMixin, BaseEstimator):
         Times (numbers or dates): folds are cut at dates common to all tasks, so that no training row is later than
         a test row. The column stays a feature.
     group_column : str or int, optional
-        Rows with the same value never straddle a fold. Not a feature.
+        Rows with the same value never straddle a fold. Not a feature. With ``time_column`` the rows of a group leave
+        the training rows of each fold that tests one of them.
     mode : {"balanced", "cautious", "bold"}, default="balanced"
         Rule of the guard.
-    scoring : str, optional
-        What the guard compares; default: squared error (log loss for classification).
+    scoring : {"squared", "absolute"} or ("quantile", q), optional
+        What the guard compares; default: squared error. scikit-learn's names do as well.
     class_weight : None
         For classification only.
     unseen_task : {"pooled", "error"}, default="pooled"

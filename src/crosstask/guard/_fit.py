@@ -155,6 +155,8 @@ def _weigh(
     guard._sharing, guard._level = sharing(evidence, found, y[pairs], weights.task, crowd, groups, overlap, kind)
     guard._crowd = Crowd.of(evidence, weights)
     separate_weight = weights.task[:, separate].sum(axis=1)
+    if n_tasks == 1:  # nobody to share with, whatever the candidates are called
+        separate_weight = np.ones(1)
     guard._codes = code_of(separate_weight, borrowed, guard._level)
     mixed = np.einsum("ncK,nc->nK", found, by_row)
     score = y[pairs] - mixed[:, 0]

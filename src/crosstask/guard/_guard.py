@@ -56,7 +56,7 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
         "balanced" as above; "cautious" charges 1.75 log C nats for leaving the own model and does not listen to other
         tasks; "bold" is one mixture for all tasks.
     scoring : {"log_loss", "brier"}, {"squared", "absolute"} or ("quantile", q), optional
-        What is compared. None: log loss or squared error.
+        What is compared, also under scikit-learn's names ("neg_log_loss", ..). None: log loss or squared error.
     mix : {"response", "linear"}, default="response"
         Mix predictions and probabilities, or scores: then a mixture of linear models is linear.
     cv : int, splitter or list of (train, test) row positions, optional

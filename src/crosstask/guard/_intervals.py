@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from crosstask.guard._conformal import Conformal, check_coverage
 from crosstask.tasks import TaskRows
@@ -87,6 +88,7 @@ class GuardIntervals:
     @property
     def coverage_(self) -> Any:
         """Share of held-out rows inside 90 % intervals or sets made without their fold: a frame (task, n, coverage)."""
+        check_is_fitted(self)
         import pandas as pd
 
         return pd.DataFrame({"task": self.tasks_, **self._coverage})

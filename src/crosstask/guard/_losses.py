@@ -15,7 +15,12 @@ EVEN = 4.0
 """Held-out rows of classes say little: a hundred of them cannot tell models apart that are about as good, and their
 mean is better than a guess. As rows grow the charge vanishes beside them. Squared errors do without: identical tasks,
 simulated, keep 87 % of the gain with it and 89 % without."""
-_NEVER = 1e-300
+SCIKIT_LEARNS_NAMES = {
+    "neg_mean_squared_error": "squared",
+    "neg_mean_absolute_error": "absolute",
+    "neg_log_loss": "log_loss",
+    "neg_brier_score": "brier",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,8 +195,7 @@ def check_scoring(scoring: Any, classification: bool, mix: str) -> tuple[str, fl
     name, q = (
         (scoring[0], float(scoring[1])) if isinstance(scoring, (tuple, list)) and len(scoring) == 2 else (scoring, 0.5)
     )
-    if name is None:
-        name = allowed[0]
+    name = allowed[0] if name is None else SCIKIT_LEARNS_NAMES.get(name, name)
     if name not in allowed:
         kind = "classification" if classification else "regression"
         raise ValueError(

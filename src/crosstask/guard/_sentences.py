@@ -31,6 +31,8 @@ def span(low: float, high: float) -> str:
 
 def sentence(task: Any, code: str, loss: str, facts: dict[str, Any]) -> str:
     """Say what to do with one task, and only what was tested about it."""
+    if facts.get("only"):
+        return f"{task} is the only task: there is nothing to share with."
     if code == "borrowed":
         return f"lend {task} the models of the others: {facts['why']}, so nothing is guaranteed."
     gain, low, high = facts["gain"], facts["low"], facts["high"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 GAIN_COLUMNS = ("n", "own_loss", "guarded_loss", "gain", "low", "high")
 
@@ -27,26 +28,29 @@ class GuardResults:
     @property
     def candidates_(self) -> dict[str, Any]:
         """The candidates, fitted on all rows, by name."""
+        check_is_fitted(self)
         return dict(zip(self._names, self._fitted, strict=True))
 
     @property
     def weights_(self) -> Any:
         """Weights of the candidates in each task, a frame (tasks x candidates)."""
-        return self._frame(self._weights)
+        return self._frame("_weights")
 
     @property
     def candidate_losses_(self) -> Any:
         """Mean out-of-fold loss of each candidate in each task, a frame (tasks x candidates)."""
-        return self._frame(self._losses)
+        return self._frame("_losses")
 
-    def _frame(self, values: NDArray[np.float64]) -> Any:
+    def _frame(self, values: str) -> Any:
+        check_is_fitted(self)
         import pandas as pd
 
-        return pd.DataFrame(values, index=pd.Index(self.tasks_, name="task"), columns=list(self._names))
+        return pd.DataFrame(getattr(self, values), index=pd.Index(self.tasks_, name="task"), columns=list(self._names))
 
     @property
     def gain_(self) -> Any:
         """Relative reduction of the out-of-fold loss against the own model: a frame, one row a task."""
+        check_is_fitted(self)
         import pandas as pd
 
         return pd.DataFrame({"task": self.tasks_, **{name: self._gain[name] for name in GAIN_COLUMNS}})
@@ -54,6 +58,7 @@ class GuardResults:
     @property
     def verdict_(self) -> Any:
         """What to do with each task and why: a frame that prints as sentences, the harmed first."""
+        check_is_fitted(self)
         from crosstask.guard._verdict import make_verdict
 
         return make_verdict(self)

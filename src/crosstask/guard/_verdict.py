@@ -66,6 +66,7 @@ def make_verdict(guard: Any) -> Verdict:
                 "sharing_high": float(sharing["high"][t]),
                 "level": bool(guard._level[t]),
                 "why": guard._why_borrowed[t],
+                "only": len(guard.tasks_) == 1,
             },
         )
         for t, task in enumerate(guard.tasks_)
