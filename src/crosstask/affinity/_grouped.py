@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
-from crosstask.affinity._groups import find_groups
+from crosstask.affinity._groups import find_groups, partition
 from crosstask.affinity._moments import varies_inside_tasks, working_rows
 from crosstask.affinity._pooling import Fold
 from crosstask.model_selection import task_folds
@@ -56,8 +56,8 @@ class GroupedTasks(WrappedEstimator):
 
     Notes
     -----
-    Cost: that of :func:`~crosstask.task_affinity` six times, and of the clones. A group whose rows have one class joins
-    the largest group.
+    Cost: that of :func:`~crosstask.task_affinity` six times (once where ``n_groups`` is given), and of the clones. A
+    group whose rows have one class joins the largest group.
 
     When not to use it: where tasks differ by degrees and not by kinds; ``MeanTied`` bends to that.
 
@@ -112,10 +112,16 @@ class GroupedTasks(WrappedEstimator):
         if not varies_inside_tasks(data):
             return np.zeros(rows.n_tasks, dtype=np.intp)
         working = working_rows(data)[-1]
+        labels = self._labels(working, data, rows)
+        return labels if classes is None else _with_two_classes(labels, rows)
+
+    def _labels(self, working: Any, data: TaskData, rows: TaskRows) -> IntVector:
+        if self.n_groups is not None:  # nothing to choose, hence nothing to hold out
+            k = min(max(self.n_groups, 1), rows.n_tasks)
+            return partition(working.moments(), k, exact=rows.n_tasks <= EXACT)
         dealt = task_folds(5, np.zeros((data.n_pairs, 1)), task=data.codes, random_state=0)
         folds = [Fold.cut(working, train, test) for train, test in dealt]
-        labels = find_groups(working.moments(), folds, rows.tasks, n_groups=self.n_groups, exact_up_to=EXACT).labels
-        return labels if classes is None else _with_two_classes(labels, rows)
+        return find_groups(working.moments(), folds, rows.tasks, exact_up_to=EXACT).labels
 
     def _fit_group(self, rows: TaskRows, pairs: IntVector, row_of_pair: IntVector) -> Any:
         assert rows.y is not None

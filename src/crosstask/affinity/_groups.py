@@ -86,12 +86,18 @@ def find_groups(
     exact = exact_up_to >= T
     losses = sum((_held_out_losses(fold, moments.noise, exact) for fold in folds), np.zeros(T))
     k = int(losses.argmin()) + 1 if n_groups is None else min(max(n_groups, 1), T)
+    labels = partition(moments, k, exact=exact)
+    held_out = 1.0 - losses / max(float(losses[-1]), 1e-300)
+    return TaskGroups(tasks, labels, len(np.unique(labels)), held_out, exact)
+
+
+def partition(moments: Moments, k: int, *, exact: bool) -> IntVector:
+    """Return the group of each task, 0 for the largest, in the best partition into k groups that was found."""
     ridge = moments.common_ridge()
     labels = _nested(moments, ridge, exact)[k - 1]
-    if not exact and 1 < k < T:
+    if not exact and 1 < k < moments.n_tasks:
         labels = _improved(moments, labels, ridge)
-    held_out = 1.0 - losses / max(float(losses[-1]), 1e-300)
-    return TaskGroups(tasks, _by_size(labels), len(np.unique(labels)), held_out, exact)
+    return _by_size(labels)
 
 
 def _held_out_losses(fold: Fold, noise: Array, exact: bool) -> Array:

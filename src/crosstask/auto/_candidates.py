@@ -6,17 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import is_classifier, is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from crosstask.auto._baseline import BaseRateClassifier, TaskMeanRegressor
 from crosstask.auto._columns import Finding, is_category
+from crosstask.auto._optional import OPTIONAL, DataShape, count_groups, groups, network
 from crosstask.auto._prepared import Form, Prepared
 from crosstask.couplings import MeanTied
 from crosstask.multitask import IndependentTasks, MultiTaskClassifier, MultiTaskRegressor, PooledTasks
 
-N_ALPHAS, N_ALPHAS_LOGISTIC = 20, 8  # three to four decades; the guard blends what lies between
+__all__ = ["CandidateList", "DataShape", "join_groups", "make_candidates"]
+
 PRIOR_WIDTH = 0.5  # of log alpha, logistic models only: a factor of 1.6 either way is nothing unusual
 AVERAGE_ROWS = 2.0  # tie a task's intercept to the common rate, as two rows of average x would; classifiers only
 FEW_ROWS = 500  # boosting, and choosing columns for a classifier, need more rows than these
@@ -42,17 +45,6 @@ class CandidateList:
         return {self.own} | (plain or {name for name in names if name.endswith(", pooled")})
 
 
-@dataclass(frozen=True)
-class DataShape:
-    """What decides which candidates are worth their time."""
-
-    names: list[str]
-    levels: list[Any]
-    n_rows: int
-    n_tasks: int
-    classification: bool
-
-
 def make_candidates(candidates: Any, shape: DataShape) -> CandidateList:
     """Return the candidates for ``"default"``, ``"linear"``, ``"neural"``, or a list of estimators.
 
@@ -74,20 +66,47 @@ def make_candidates(candidates: Any, shape: DataShape) -> CandidateList:
         if candidates == "neural":
             _add_network(listed, shape)
         return listed
-    if isinstance(candidates, (list, tuple)) and candidates and all(isinstance(name, str) for name in candidates):
-        return _some_of(make_candidates("default", shape), candidates)
+    if isinstance(candidates, (list, tuple)) and any(isinstance(name, str) for name in candidates):
+        return _named_ones(candidates, shape)
     return _from_estimators(candidates, shape)
 
 
-def _some_of(listed: CandidateList, names: Any) -> CandidateList:
-    """Return those of the default candidates that are named; each task's own model is always compared."""
+def join_groups(
+    listed: CandidateList, shape: DataShape, X: NDArray[np.float64], y: NDArray[Any], task: NDArray[Any]
+) -> None:
+    """Add "groups" to the default candidates where the tasks fall into a few groups that are better pooled apart."""
+    n_groups = count_groups(shape, X, y, task)
+    if n_groups:
+        listed.models.append(("groups", groups(shape, n_groups)))
+        listed.findings.append(
+            (
+                "groups-tried",
+                f"the {shape.n_tasks} tasks fall into {n_groups} groups that may be better pooled apart: "
+                "candidate 'groups' has a model for each.",
+            )
+        )
+
+
+def _named_ones(candidates: Any, shape: DataShape) -> CandidateList:
+    """Return the candidates that are named, the caller's own estimators among them, and each task's own model."""
+    listed = make_candidates("default", shape)
+    names = [name for name in candidates if isinstance(name, str)]
     known = [name for name, _ in listed.models]
-    strange = [name for name in names if name not in known and name != "boosting"]
-    if strange:
-        raise ValueError(f"candidate {strange[0]!r} is not known: the default candidates are {', '.join(known)}.")
+    for name in names:
+        if name not in known and name not in OPTIONAL and name != "boosting":
+            raise ValueError(
+                f"candidate {name!r} is not known: the default candidates are {', '.join(known)}; "
+                f"{', '.join(OPTIONAL)} can be named beside them."
+            )
     wanted = {listed.own, *names}
     findings = listed.findings if "boosting" in wanted else []
-    return CandidateList([pair for pair in listed.models if pair[0] in wanted], listed.own, listed.mix, findings)
+    models = [pair for pair in listed.models if pair[0] in wanted]
+    models += [(name, make(shape)) for name, make in OPTIONAL.items() if name in wanted]
+    estimators = [item for item in candidates if not isinstance(item, str)]
+    if estimators:
+        others = _from_estimators(estimators, shape)
+        models += [pair for pair in others.models if not pair[0].startswith("own")]
+    return CandidateList(models, listed.own, listed.mix, findings)
 
 
 def _linear(shape: DataShape) -> list[tuple[str, Any]]:
@@ -100,7 +119,6 @@ def _linear(shape: DataShape) -> list[tuple[str, Any]]:
     """
     model: Any = MultiTaskClassifier if shape.classification else MultiTaskRegressor
     mean: Any = BaseRateClassifier() if shape.classification else TaskMeanRegressor()
-    n_alphas = N_ALPHAS_LOGISTIC if shape.classification else N_ALPHAS
     couplings: list[tuple[str, Any]] = [
         ("own", "independent"),
         ("pooled", "pooled"),
@@ -109,7 +127,7 @@ def _linear(shape: DataShape) -> list[tuple[str, Any]]:
         ("feature norm", "feature_norm"),
     ]
     plain = [("base rate" if shape.classification else "task mean", mean)]
-    plain += [(name, model(coupling, n_alphas=n_alphas, unseen_task="pooled")) for name, coupling in couplings]
+    plain += [(name, model(coupling, n_alphas=shape.n_alphas, unseen_task="pooled")) for name, coupling in couplings]
     steady = {"own", "pooled", "mean tied", "easy adapt"} if shape.classification else set[str]()
     loose = steady - {"own"} | {"feature norm"} if shape.classification else set[str]()
     return [
@@ -168,11 +186,8 @@ def _add_boosting(listed: CandidateList, shape: DataShape) -> None:
 
 
 def _add_network(listed: CandidateList, shape: DataShape) -> None:
-    """Add one network for all tasks, where there are rows enough; it costs more than all the others together."""
-    from crosstask.neural import MultiTaskMLPClassifier, MultiTaskMLPRegressor
-    from crosstask.neural._torch import require_torch
-
-    require_torch("candidates='neural'")
+    """Add a network where there are rows enough."""
+    added = network(shape)  # says that PyTorch is missing, rows enough or not
     if shape.n_rows < FEW_ROWS_FOR_A_NETWORK:
         listed.findings.append(
             (
@@ -181,8 +196,7 @@ def _add_network(listed: CandidateList, shape: DataShape) -> None:
             )
         )
         return
-    network: Any = MultiTaskMLPClassifier if shape.classification else MultiTaskMLPRegressor
-    listed.models.append(("network", Prepared(network(unseen_task="pooled"), names=shape.names, levels=shape.levels)))
+    listed.models.append(("network", added))
 
 
 def _from_estimators(candidates: Any, shape: DataShape) -> CandidateList:

@@ -15,7 +15,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from crosstask.auto._budget import keep_within
-from crosstask.auto._candidates import CandidateList, DataShape, make_candidates
+from crosstask.auto._candidates import CandidateList, DataShape, join_groups, make_candidates
 from crosstask.auto._findings import order_finding, table_findings, task_findings
 from crosstask.auto._linear import coefficient_frame, collapse
 from crosstask.auto._parts import Clock, check_time, each_pair, forget_folds, group_labels, n_workers, target_of
@@ -110,6 +110,8 @@ class CrossTask(TaskMixin):
             self.reader_.output_names_, self.reader_.output_levels_, len(rows.codes), rows.n_tasks, is_classifier(self)
         )
         listed = make_candidates(self.candidates, shape)
+        if isinstance(self.candidates, str) and self.candidates != "linear":
+            join_groups(listed, shape, matrix, target_of(rows), rows.task)
         if self.time_budget is not None:
             n_fits = 11.0 / n_workers(self.n_jobs)
             keep_within(listed, matrix, target_of(rows), rows.task, seconds=self.time_budget, n_fits=n_fits)

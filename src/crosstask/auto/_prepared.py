@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
+from threadpoolctl import threadpool_limits
 
 from crosstask.auto._columns import is_category
 from crosstask.auto._common_rate import Rows
@@ -82,7 +84,8 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
             rows = rows.with_average_rows(self.average_rows)
             prepared, y, task, sample_weight = rows.X, rows.y, rows.task, rows.sample_weight
             own.set_params(cv=rows.folds)
-        self.estimator_ = own.fit(prepared, y, task=task, sample_weight=sample_weight)
+        with self._one_thread():
+            self.estimator_ = own.fit(prepared, y, task=task, sample_weight=sample_weight)
         if self.prior_width is not None:
             steadied(self.estimator_, prepared, y, task, sample_weight, width=self.prior_width)
         for learnt in ("classes_", "tasks_"):
@@ -93,17 +96,30 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
 
     def predict(self, X: FloatMatrix, *, task: Any = None) -> NDArray[Any]:
         """Predict by the fitted estimator."""
-        return np.asarray(self.estimator_.predict(self._prepare(X), task=task))
+        return self._ask("predict", X, task)
 
     @available_if(_inner_has("predict_proba"))
     def predict_proba(self, X: FloatMatrix, *, task: Any = None) -> NDArray[Any]:
         """Return the probability of each class."""
-        return np.asarray(self.estimator_.predict_proba(self._prepare(X), task=task))
+        return self._ask("predict_proba", X, task)
 
     @available_if(_inner_has("decision_function"))
     def decision_function(self, X: FloatMatrix, *, task: Any = None) -> NDArray[Any]:
         """Return the estimator's decision values."""
-        return np.asarray(self.estimator_.decision_function(self._prepare(X), task=task))
+        return self._ask("decision_function", X, task)
+
+    def _ask(self, method: str, X: FloatMatrix, task: Any) -> NDArray[Any]:
+        prepared = self._prepare(X)
+        with self._one_thread():
+            return np.asarray(getattr(self.estimator_, method)(prepared, task=task))
+
+    def _one_thread(self) -> Any:
+        """Return a context in which OpenMP, which boosting uses, has one thread.
+
+        Fits are what runs side by side (``n_jobs``); threads below them wait for one another on a busy machine, and
+        sums over rows would depend on how many there are.
+        """
+        return nullcontext() if self.encoder_ is not None else threadpool_limits(1, user_api="openmp")
 
     def _prepare(self, X: FloatMatrix) -> Any:
         if self.encoder_ is not None:

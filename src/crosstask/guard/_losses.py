@@ -195,7 +195,7 @@ def check_scoring(scoring: Any, classification: bool, mix: str) -> tuple[str, fl
     name, q = (
         (scoring[0], float(scoring[1])) if isinstance(scoring, (tuple, list)) and len(scoring) == 2 else (scoring, 0.5)
     )
-    name = allowed[0] if name is None else SCIKIT_LEARNS_NAMES.get(name, name)
+    name = allowed[0] if name is None else SCIKIT_LEARNS_NAMES.get(str(name), name)
     if name not in allowed:
         kind = "classification" if classification else "regression"
         raise ValueError(
