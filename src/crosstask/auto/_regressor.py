@@ -28,8 +28,9 @@ class CrossTaskRegressor(CrossTask, RegressorMixin, BaseEstimator):
         tasks, where 6 tasks or more fall into a few. "linear": all of these but the last two, so
         that the guarded model is linear in the encoded columns (see ``coefficients``). "neural": the default ones
         and, from 500 rows on, :class:`crosstask.MultiTaskMLPRegressor`; it needs PyTorch and costs more time than all
-        the others together. A list of names (of the default ones, or "groups", "task boosting", "gp", "transfer to
-        each", "network"), estimators and pairs (name, estimator): each estimator is tried once for each task ("name, own") and once on all tasks with the task as a
+        the others together. A list of names (of the default
+        ones, or "groups", "task boosting", "gp", "transfer to each", "network"), estimators and pairs (name,
+        estimator): an estimator is tried once for each task ("name, own") and once on all tasks with the task as a
         feature ("name, pooled"); one that takes ``task=`` itself is tried as it is.
     task_column : str or int, optional
         Column of X that holds the task ids; None where ``task=`` or a wide y gives them.
