@@ -37,6 +37,14 @@ Example:
   crosstask affinity sales.csv --target sold --task shop --plot who.svg --pairs pairs.csv
 """
 
+SUMMARIZE_EXAMPLES = """
+Examples:
+
+  crosstask summarize north.csv --target cost --task hospital -o north.stats
+
+  crosstask fit --statistics north.stats south.stats -o model.skops
+"""
+
 DEMO_EXAMPLES = """
 Examples:
 
@@ -128,9 +136,18 @@ def _top(
 
 @app.command(epilog=FIT_EXAMPLES)
 def fit(
-    table: Annotated[Path, typer.Argument(help="CSV (comma, semicolon or tab; .gz too) or Parquet.")],
-    target: Annotated[str, typer.Option("--target", help="The column to predict.")],
-    task: Annotated[str, typer.Option("--task", help="The column that says which task a row belongs to.")],
+    table: Annotated[
+        list[Path],
+        typer.Argument(help="CSV (comma, semicolon or tab; .gz too) or Parquet; files of sites with --statistics."),
+    ],
+    target: Annotated[str | None, typer.Option("--target", help="The column to predict.")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="The column that says which task a row belongs to.")
+    ] = None,
+    statistics: Annotated[
+        bool,
+        typer.Option("--statistics", help="Fit from what crosstask summarize has written at each site, without rows."),
+    ] = False,
     time: Annotated[
         str | None, typer.Option("--time", help="A column of dates or times: later rows are never learned from.")
     ] = None,
@@ -156,11 +173,19 @@ def fit(
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
     """Fit a guarded model for every task of a table."""
+    if statistics:
+        from crosstask.cli._summaries import fit_statistics
+
+        others = {"--target": target, "--task": task, "--time": time, "--group": group, "--report": report}
+        _refuse_with_statistics([name for name, value in others.items() if value is not None])
+        fit_statistics(table, output=output, force=force)
+        return
+    path, target, task = _one_table(table, target, task)
     from crosstask.cli._fit import FitRequest, fit_table
 
     fit_table(
         FitRequest(
-            table=table,
+            table=path,
             target=target,
             task=task,
             time=time,
@@ -177,6 +202,24 @@ def fit(
             force=force,
         )
     )
+
+
+def _refuse_with_statistics(given: list[str]) -> None:
+    if given:
+        raise typer.BadParameter(
+            f"{given[0]} does not go with --statistics: the files name the target and the tasks, and hold no rows"
+        )
+
+
+def _one_table(tables: list[Path], target: str | None, task: str | None) -> tuple[Path, str, str]:
+    if len(tables) > 1:
+        raise typer.BadParameter(
+            f"{len(tables)} files were given, and fit reads one table: add --statistics if they are files of sites"
+        )
+    for option, value in (("--target", target), ("--task", task)):
+        if value is None:
+            raise typer.BadParameter(f"Missing option '{option}'")
+    return tables[0], str(target), str(task)
 
 
 Table = Annotated[Path, typer.Argument(help="CSV (comma, semicolon or tab; .gz too) or Parquet.")]
@@ -229,6 +272,40 @@ def advise(
         time_budget=time_budget,
         random_state=seed,
         n_jobs=jobs,
+    )
+
+
+@app.command(epilog=SUMMARIZE_EXAMPLES)
+def summarize(
+    table: Annotated[Path, typer.Argument(help="Parquet, a folder of Parquet files, or CSV; read by batches.")],
+    target: Target,
+    task: Task,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file of statistics to write.")],
+    feature: Annotated[
+        list[str] | None, typer.Option("--feature", help="A column of numbers to use; again for more. All by default.")
+    ] = None,
+    folds: Annotated[int, typer.Option(min=0, help="Folds kept apart, to be held out at the centre; 0 for none.")] = 5,
+    min_rows: Annotated[int, typer.Option(min=1, help="Fewest rows that a task may have in a fold.")] = 10,
+    drop_small: Annotated[bool, typer.Option("--drop-small", help="Leave smaller tasks out.")] = False,
+    drop_gaps: Annotated[bool, typer.Option("--drop-gaps", help="Leave rows with gaps out.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that exists.")] = False,
+) -> None:
+    """Write the moments of each task of a table, which travel in the place of its rows."""
+    from crosstask.cli._summaries import SummaryRequest, summarize_table
+
+    summarize_table(
+        SummaryRequest(
+            table=table,
+            target=target,
+            task=task,
+            output=output,
+            features=feature or [],
+            folds=folds,
+            min_rows=min_rows,
+            drop=drop_small,
+            drop_gaps=drop_gaps,
+            force=force,
+        )
     )
 
 

@@ -66,20 +66,34 @@ def add_scatter(rows: Array, weight: Array, m: int, scatter: Array) -> None:
 
 
 @njit(nogil=True)
+def as_rows(table: Array) -> Array:
+    """Transpose (p, n) a block at a time, so that a row can be fetched from one place."""
+    p, n = table.shape
+    rows = np.empty((n, p))
+    for first in range(0, n, 64):
+        last = min(first + 64, n)
+        for j in range(p):
+            for i in range(first, last):
+                rows[i, j] = table[j, i]
+    return rows
+
+
+@njit(nogil=True)
 def centre_rows(
     table: Array, weight: Array, members: IntVector, zero: Array, rows: Array, own: Array, mean: Array
 ) -> float:
-    """Gather some columns of ``table`` as rows about their mean, which is given less ``zero``; return their weight."""
-    p, m, w = table.shape[0], len(members), 0.0
+    """Copy some rows of ``table`` (n, p) about their mean, which is given less ``zero``; return their weight."""
+    p, m, w = table.shape[1], len(members), 0.0
+    mean[:] = 0.0
     for r in range(m):
-        own[r] = weight[members[r]]
+        i = members[r]
+        own[r] = weight[i]
         w += own[r]
+        for j in range(p):
+            rows[r, j] = table[i, j] - zero[j]
+            mean[j] += own[r] * rows[r, j]
     for j in range(p):
-        s = 0.0
-        for r in range(m):
-            rows[r, j] = table[j, members[r]] - zero[j]
-            s += own[r] * rows[r, j]
-        mean[j] = s / w
+        mean[j] /= w
     for r in range(m):
         for j in range(p):
             rows[r, j] -= mean[j]
@@ -109,6 +123,7 @@ def absorb(
     """
     p = table.shape[0]
     order, starts = group_rows(local, len(cells))
+    given = as_rows(table)
     longest = 0
     for c in range(len(cells)):
         longest = max(longest, starts[c + 1] - starts[c])
@@ -121,8 +136,8 @@ def absorb(
         cell = cells[c]
         task = cell // n_folds
         if np.isnan(origin[task, 0]):
-            origin[task] = table[:, order[first]]
-        w = centre_rows(table, weight, order[first : first + m], origin[task], rows, own, mean)
+            origin[task] = given[order[first]]
+        w = centre_rows(given, weight, order[first : first + m], origin[task], rows, own, mean)
         fresh[:] = 0.0
         add_scatter(rows, own, m, fresh)
         share = w / (total[cell] + w)

@@ -185,6 +185,79 @@ class TaskStatistics:
             features, _ = pop_column(features, self.task_column)
         return deal_rows(self._variables(features, y), self.n_folds)
 
+    @staticmethod
+    def from_table(
+        path: str | os.PathLike[str],
+        *,
+        target: str,
+        task: str,
+        features: list[str] | None = None,
+        n_folds: int = 5,
+        missing: str = "error",
+        batch_rows: int = 65_536,
+        delimiter: str = ",",
+        checkpoint: str | os.PathLike[str] | None = None,
+        checkpoint_every: float = 30.0,
+        verbose: Any = 0,
+    ) -> TaskStatistics:
+        """Gather the statistics of a table in one pass, a batch of rows in memory at a time.
+
+        Parameters
+        ----------
+        path : path-like
+            A Parquet file, a folder of them, or a CSV file. Task ids of a CSV file are text, as written.
+        target, task : str
+            The column to predict, and the one that holds the task ids.
+        features : list of str, optional
+            Columns of numbers or truth values; all others by default.
+        n_folds : int, default=5
+            As in the class.
+        missing : {"error", "drop"}, default="error"
+            Whether a gap is refused, or its row left out.
+        batch_rows : int, default=65536
+            Rows of a batch.
+        delimiter : str, default=","
+            Of a CSV file.
+        checkpoint : path-like, optional
+            A file that is written every ``checkpoint_every`` seconds and at Ctrl-C, and from which the next call with
+            the same arguments goes on; it is removed at the end. It holds moments of tasks of any size: keep it where
+            the rows are.
+        checkpoint_every : float, default=30.0
+            Seconds.
+        verbose : int or callable, default=0
+            Not 0: say before the start what memory will be held, then rows a second; a callable is given (rows done,
+            rows in all or 0, text).
+
+        Returns
+        -------
+        TaskStatistics
+
+        Raises
+        ------
+        ImportError
+            Without pyarrow (the extra ``big``).
+        ValueError
+            If a column is absent, has gaps or is not of numbers, or the checkpoint is of something else.
+        """
+        from crosstask.summaries._batches import open_table
+        from crosstask.summaries._out_of_core import summarize
+
+        table = open_table(
+            Path(path), target, task, features, missing=missing, batch_rows=batch_rows, delimiter=delimiter
+        )
+        kept = None if checkpoint is None else Path(checkpoint)
+        return summarize(table, n_folds, checkpoint=kept, every=checkpoint_every, verbose=verbose)
+
+    def _begin(self, columns: list[str], features: list[str]) -> None:
+        """Set the columns before any row is seen."""
+        self.columns_, self.feature_names_, self.door_ = columns, features, "column"
+        self._cells = Cells.empty(0, max(self.n_folds, 1), len(features) + 1)
+
+    def _absorb_batch(self, table: Array, ids: NDArray[Any], codes: IntVector) -> None:
+        """Add rows whose task ids are encoded."""
+        folds = deal_rows(table, self.n_folds)
+        self._absorb(table, np.ones(table.shape[1]), ids, codes, folds, f"column {self.task_column!r}")
+
     def _check_columns(self, columns: list[str] | None, features: list[str] | None, n_variables: int) -> None:
         if self._cells is None:
             self.columns_, self.feature_names_ = columns, features

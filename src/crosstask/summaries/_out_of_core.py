@@ -1,0 +1,100 @@
+"""Statistics of a table in one pass, with a checkpoint to go on from."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from crosstask.summaries._batches import CSV_BLOCK, BigTable, RowBatch
+from crosstask.summaries._file import from_bytes, read_header, to_bytes
+from crosstask.summaries._statistics import TaskStatistics
+
+AHEAD = 4  # batches that are in memory at once: as columns, as numbers, and their copies inside the tasks
+SECONDS = 1.0  # between two lines of progress
+
+
+def summarize(table: BigTable, n_folds: int, *, checkpoint: Path | None, every: float, verbose: Any) -> TaskStatistics:
+    """Read the whole table, and return its statistics."""
+    out, done = _resume(table, n_folds, checkpoint)
+    tell = _teller(verbose, table.n_rows)
+    if done:
+        tell(done, f"going on from {checkpoint}")
+    tell(done, memory_needed(table, n_folds))
+    start = written = said = time.monotonic()
+    first = done
+    try:
+        for batch in _ahead(table.batches(done)):
+            out._absorb_batch(batch.table, batch.ids, batch.codes)
+            done += batch.n_read
+            now = time.monotonic()
+            if now - said >= SECONDS:
+                said = now
+                tell(done, f"{(done - first) / (now - start):,.0f} rows a second, {len(out._places)} tasks")
+            if checkpoint is not None and now - written >= every:
+                _write(table, out, done, checkpoint)
+                written = time.monotonic()
+    except KeyboardInterrupt:
+        if checkpoint is not None and out._places:
+            _write(table, out, done, checkpoint)
+        raise
+    if not out._places:
+        raise ValueError(f"{table.path} has no rows to learn from.")
+    tell(done, f"{(done - first) / max(time.monotonic() - start, 1e-9):,.0f} rows a second, {len(out._places)} tasks")
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return out
+
+
+def memory_needed(table: BigTable, n_folds: int) -> str:
+    """Say what the pass will hold in memory, beside Python itself."""
+    p = len(table.features) + 1
+    rows = table.batch_rows if not table.is_csv else CSV_BLOCK // (2 * p)  # a number is at least two bytes of text
+    task = max(n_folds, 1) * (p * p + p + 2) + p
+    return (
+        f"memory: {AHEAD} batches of at most {rows:,} rows x {p + 1} columns, "
+        f"{AHEAD * rows * (p + 1) * 8 / 1e6:,.0f} MB, and {task * 8 / 1e3:,.1f} kB for each task, three times while "
+        "growing"
+    )
+
+
+def _ahead(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
+    """Read the next batch while this one is summed."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
+
+
+def _resume(table: BigTable, n_folds: int, checkpoint: Path | None) -> tuple[TaskStatistics, int]:
+    if checkpoint is None or not checkpoint.exists():
+        out = TaskStatistics(n_folds=n_folds, task_column=table.task)
+        out._begin(table.columns, table.features)
+        return out, 0
+    content = checkpoint.read_bytes()
+    out = from_bytes(content, str(checkpoint))
+    extra = read_header(content)["extra"]
+    if extra.get("table") != table.fingerprint or out.n_folds != n_folds:
+        raise ValueError(
+            f"the checkpoint {checkpoint} is of another table, or of other options: delete it to begin anew, or name "
+            "another one."
+        )
+    return out, int(extra["rows"])
+
+
+def _write(table: BigTable, out: TaskStatistics, done: int, checkpoint: Path) -> None:
+    from crosstask.persistence._files import write_atomically
+
+    write_atomically(checkpoint, to_bytes(out, {"table": table.fingerprint, "rows": done}), force=True)
+
+
+def _teller(verbose: Any, total: int) -> Callable[[int, str], object]:
+    if callable(verbose):
+        return lambda done, text: verbose(done, total, text)
+    if not verbose:
+        return lambda done, text: None
+    return lambda done, text: sys.stdout.write(f"[{done:,}/{total:,}] {text}\n" if total else f"[{done:,}] {text}\n")
