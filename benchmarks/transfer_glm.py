@@ -1,7 +1,7 @@
-"""Trans-GLM against what R's glmtrans 2.1.0 recorded, and what detection and intervals promise.
+"""Trans-GLM and Trans-Lasso against what R recorded, and what detection and intervals promise.
 
-Run with ``python benchmarks/transfer_glm.py [case | settings | properties | intervals] [number of draws]``. The records
-are read from $CROSSTASK_DATA/glmtrans_reference (default ../shared/data).
+Run with ``python benchmarks/transfer_glm.py [case | settings | lasso | properties | intervals] [number of draws]``.
+The records are read from $CROSSTASK_DATA/glmtrans_reference (default ../shared/data).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from crosstask.transfer import TransGLMRegressor
+from crosstask.transfer import TransGLMRegressor, TransLasso
 
 Array = NDArray[np.float64]
 DATA = Path(os.environ.get("CROSSTASK_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -103,12 +103,36 @@ def settings(n_draws: int) -> None:
     print(f"\nMean ratio {np.mean(ratios):.3f}, exact in {np.mean(exact_of):.1%}; seconds are of one core.")
 
 
+def lasso(n_draws: int) -> None:
+    """Fit Trans-Lasso on fresh draws of the recorded settings, with and without the test of each source."""
+    record = pd.read_csv(DATA / "glmtrans_reference" / "sim_gaussian_p500_K10.csv").groupby(["h", "Ka"])
+    print(f"\n### Trans-Lasso on the recorded settings, {n_draws} fresh draws each: mean l2 error\n")
+    print("| h | informative | R's TransLasso, mean of 2 | tested sources | all sources | TransGLM | seconds, tested |")
+    print("|---|---|---|---|---|---|---|")
+    for (h, informative), rows in record:
+        errors, seconds = np.zeros((n_draws, 3)), []
+        for draw in range(n_draws):
+            X, y, task, slopes = simulate(float(h), int(informative), 7000 + draw)
+            for i, model in enumerate((TransLasso(0), TransLasso(0, sources="all"), TransGLMRegressor(0))):
+                start = time.process_time()
+                errors[draw, i] = np.linalg.norm(model.fit(X, y, task=task).coef_ - slopes)
+                if i == 0:
+                    seconds.append(time.process_time() - start)
+        ours = " | ".join(f"{error:.3f}" for error in errors.mean(axis=0))
+        print(
+            f"| {h} | {informative} | {rows['translasso'].mean():.3f} | {ours} | {np.median(seconds):.1f} |", flush=True
+        )
+
+
 def properties(n_seeds: int) -> None:
-    """Count how often sources that cannot help are let in."""
+    """Print the mean weight of sources that cannot help."""
     print(f"\n### Weight of sources that cannot help, {n_seeds} seeds, 60 rows a task, 20 columns\n")
-    print("| source | " + " | ".join(f"level {level}" for level in (0.01, 0.05, 0.2)) + " |\n|---|---|---|---|")
+    quick: dict[str, Any] = {"n_alphas": 20, "cv": 5}
+    models = {f"TransGLM, level {level}": TransGLMRegressor(0, level=level, **quick) for level in (0.01, 0.05, 0.2)}
+    models |= {"TransLasso": TransLasso(0, **quick), "TransLasso, all sources": TransLasso(0, sources="all", **quick)}
+    print("| source | " + " | ".join(models) + " |\n|---|" + "---|" * len(models))
     names = ("like the target", "sign turned", "y shuffled", "y constant")
-    weights = np.zeros((3, n_seeds, 4))
+    weights = np.zeros((len(models), n_seeds, 4))
     for seed in range(n_seeds):
         rng = np.random.default_rng(seed)
         X, task = rng.standard_normal((300, 20)), np.repeat(np.arange(5), 60)
@@ -116,11 +140,10 @@ def properties(n_seeds: int) -> None:
         y = np.where(task == 2, -z, z) + rng.standard_normal(300)
         y[task == 3] = rng.permutation(y[task == 3])
         y[task == 4] = 1.0
-        for i, level in enumerate((0.01, 0.05, 0.2)):
-            model = TransGLMRegressor(0, level=level, n_alphas=20, cv=5).fit(X, y, task=task)
-            weights[i, seed] = model.sources_["weight"]
+        for i, model in enumerate(models.values()):
+            weights[i, seed] = model.fit(X, y, task=task).sources_["weight"]
     for k, name in enumerate(names):
-        print(f"| {name} | " + " | ".join(f"{weights[i, :, k].mean():.3f}" for i in range(3)) + " |")
+        print(f"| {name} | " + " | ".join(f"{mean:.3f}" for mean in weights[:, :, k].mean(axis=1)) + " |")
 
 
 def intervals(n_seeds: int) -> None:
@@ -148,6 +171,8 @@ def main(which: str | None, n: int) -> None:
         case()
     if which in (None, "settings"):
         settings(n or 20)
+    if which in (None, "lasso"):
+        lasso(n or 5)
     if which in (None, "properties"):
         properties(n or 50)
     if which in (None, "intervals"):

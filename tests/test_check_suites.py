@@ -54,6 +54,7 @@ from crosstask.transfer import (
     TransferForestRegressor,
     TransGLMClassifier,
     TransGLMRegressor,
+    TransLasso,
 )
 
 OLD = sklearn.__version__.startswith("1.6.")
@@ -146,6 +147,7 @@ FROM_ROWS = [
     LabelledRows(Ridge()),
     LabelledRows(LogisticRegression()),
     TransGLMRegressor(n_alphas=8, cv=3),
+    TransLasso(n_alphas=8, cv=3),
     TransGLMClassifier(n_alphas=8, cv=3),
 ]
 

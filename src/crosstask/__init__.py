@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.couplings import robust_features as robust_features
     from crosstask.guard import TransferGuard as TransferGuard
     from crosstask.metrics import per_task_scores as per_task_scores
+    from crosstask.metrics import rows_saved as rows_saved
     from crosstask.metrics import task_gain as task_gain
     from crosstask.metrics import task_scorer as task_scorer
     from crosstask.model_selection import LeaveOneTaskOut as LeaveOneTaskOut
@@ -93,6 +94,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.transfer import TransferForestRegressor as TransferForestRegressor
     from crosstask.transfer import TransGLMClassifier as TransGLMClassifier
     from crosstask.transfer import TransGLMRegressor as TransGLMRegressor
+    from crosstask.transfer import TransLasso as TransLasso
     from crosstask.transfer import source_task as source_task
 
 __version__ = "0.1.0"
@@ -122,7 +124,7 @@ _CATALOGUE = {
         "robust_features",
     ),
     "crosstask.guard": ("TransferGuard",),
-    "crosstask.metrics": ("per_task_scores", "task_gain", "task_scorer"),
+    "crosstask.metrics": ("per_task_scores", "rows_saved", "task_gain", "task_scorer"),
     "crosstask.model_selection": (
         "LeaveOneTaskOut",
         "TargetTaskKFold",
@@ -182,6 +184,7 @@ _CATALOGUE = {
         "TransGLMRegressor",
         "TransferForestClassifier",
         "TransferForestRegressor",
+        "TransLasso",
         "ULSIF",
         "source_task",
     ),

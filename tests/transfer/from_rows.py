@@ -26,6 +26,7 @@ from crosstask.transfer import (
     TrAdaBoostR2,
     TransGLMClassifier,
     TransGLMRegressor,
+    TransLasso,
 )
 
 TRANSFORMERS: list[Any] = [
@@ -44,6 +45,7 @@ ESTIMATORS: list[Any] = [
     TrAdaBoostClassifier(LogisticRegression(), n_estimators=2, cv=2, target_task="t", random_state=0),
     TransGLMClassifier("t", n_alphas=10, cv=3),
     TransGLMRegressor("t", n_alphas=10, cv=3),
+    TransLasso("t", n_alphas=10, cv=3),
     LabelShiftClassifier(LogisticRegression(), "bbse", target_task="t"),
     TrAdaBoostR2(n_estimators=5, n_steps=3, cv=2, target_task="t", random_state=0),
 ]

@@ -131,3 +131,15 @@ def test_one_row_moves_the_level_and_no_more(kind, n):
     assert np.isfinite(model.predict(X)).all()
     one = OffsetTransfer(source).fit(X[:1], y[:1])
     np.testing.assert_allclose(one.predict(X) - source.predict(X), y[0] - source.predict(X[:1])[0])
+
+
+@pytest.mark.parametrize("classify", [False, True])
+def test_a_copy_of_a_source_changes_no_prediction_of_the_stack(classify):
+    (Xs, ys), (X, y), _ = _tasks()
+    kind = LogisticRegression if classify else Ridge
+    if classify:
+        ys, y = ys > 0, y > 0
+    one, other = (FrozenEstimator(kind().fit(Xs[half], ys[half])) for half in (slice(0, 60), slice(60, None)))
+    once, twice = (SourceStacking(sources).fit(X, y) for sources in ([one, other], [one, other, other]))
+    ask = "predict_proba" if classify else "predict"
+    np.testing.assert_allclose(getattr(twice, ask)(X), getattr(once, ask)(X), atol=1e-4)

@@ -21,6 +21,7 @@ from crosstask.transfer._tca import TCA
 from crosstask.transfer._tradaboost import TrAdaBoostClassifier
 from crosstask.transfer._tradaboost_r2 import TrAdaBoostR2
 from crosstask.transfer._trans_glm import TransGLMClassifier, TransGLMRegressor
+from crosstask.transfer._trans_lasso import TransLasso
 from crosstask.transfer._transfer_forest import TransferForestClassifier, TransferForestRegressor
 from crosstask.transfer._ulsif import ULSIF
 
@@ -50,6 +51,7 @@ __all__ = [
     "TrAdaBoostR2",
     "TransGLMClassifier",
     "TransGLMRegressor",
+    "TransLasso",
     "TransferForestClassifier",
     "TransferForestRegressor",
     "source_task",

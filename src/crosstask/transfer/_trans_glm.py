@@ -16,7 +16,7 @@ from crosstask.transfer._lasso import Floats
 from crosstask.transfer._lasso_cv import Rows
 from crosstask.transfer._rows import TransferRows
 from crosstask.transfer._trans_glm_base import TransGLMBase
-from crosstask.transfer._trans_glm_fit import Judged, TwoSteps
+from crosstask.transfer._trans_glm_fit import Steps
 
 
 class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
@@ -175,16 +175,15 @@ class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
     def _predict_table(self, table: Any) -> NDArray[np.float64]:
         return self._loss().prediction(self._linear(table))
 
-    def _keep(self, target: Rows, sources: list[Rows], judged: Judged, fitted: TwoSteps) -> None:
+    def _learn(self, target: Rows, used: list[Rows], steps: Steps) -> None:
         if self.intervals and not isinstance(self._loss(), Squared):
             raise ValueError(
                 f"intervals=True is for loss='squared', and loss={self.loss!r} was given: drop one of them."
             )
-        super()._keep(target, sources, judged, fitted)
+        super()._learn(target, used, steps)
         self._interval: dict[str, Floats] | None = None
         if self.intervals:
-            used = int(np.count_nonzero(self.debias_coef_))
-            estimate, error = desparsified(target, self.coef_, used)
+            estimate, error = desparsified(target, self.coef_, int(np.count_nonzero(self.debias_coef_)))
             self._interval = {"estimate": estimate, "error": error}
 
     def confidence_intervals(self, level: float = 0.95) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from crosstask.transfer._lasso import Floats, LassoOptions
 from crosstask.transfer._lasso_cv import Rows
 from crosstask.transfer._rows import TransferRows
 from crosstask.transfer._serve import ServesTarget
-from crosstask.transfer._trans_glm_fit import Judged, Steps, TwoSteps, fit_two_steps, select_sources
+from crosstask.transfer._trans_glm_fit import Judged, Steps, fit_two_steps, select_sources
 from crosstask.transfer._trans_glm_words import reason
 
 GAP_ALLOWED = 1e-4
@@ -29,6 +29,7 @@ class TransGLMBase(ServesTarget):
     alpha_: float
     debias_alpha_: float
     gap_: float
+    _judges_together: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -79,9 +80,17 @@ class TransGLMBase(ServesTarget):
         rows = self._open_fit(X, y, task, sample_weight)
         steps, level = self._steps(), self._checked_level()
         target, sources = self._split(rows, sample_weight)
-        judged = select_sources(target, sources, self._chosen(rows), steps, level)
-        used = [sources[k] for k in np.flatnonzero(judged.weight) if self._is_first(judged, int(k))]
-        self._keep(target, sources, judged, fit_two_steps(target, used, steps))
+        judged = select_sources(target, sources, self._chosen(rows), steps, level, together=self._judges_together)
+        used = [k for k in np.flatnonzero(judged.weight).tolist() if self._is_first(judged, k)]
+        self._remember(sources, judged)
+        self._learn(target, [sources[k] for k in used], steps)
+        if self.gap_ > GAP_ALLOWED:
+            warnings.warn(
+                f"{type(self).__name__} stopped at max_iter={self.max_iter} with gap_={self.gap_:.2g}: raise max_iter, "
+                "or alpha.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         return self
 
     def _is_first(self, judged: Judged, k: int) -> bool:
@@ -155,15 +164,19 @@ class TransGLMBase(ServesTarget):
             raise ValueError(f"sources names {ids[codes < 0][0].item()!r}, which has no rows; there are {shown}.")
         return sorted(set(codes.tolist()))
 
-    def _keep(self, target: Rows, sources: list[Rows], judged: Judged, fitted: TwoSteps) -> None:
+    def _learn(self, target: Rows, used: list[Rows], steps: Steps) -> None:
+        """Fit to the target's rows and those of the sources in use, each set of rows once."""
+        fitted = fit_two_steps(target, used, steps)
         pooled, debias = fitted.pooled, fitted.debias
         self.pooled_coef_, self.pooled_intercept_ = pooled.coef, pooled.intercept
         self.debias_coef_, self.debias_intercept_ = debias.coef, debias.intercept
-        self._set_answer(pooled.coef + debias.coef, pooled.intercept + debias.intercept)
-        self.n_iter_ = max(pooled.n_iter + debias.n_iter, 1)
+        self._set_answer(fitted.coef, fitted.intercept)
+        self.n_iter_ = fitted.n_iter
         self.alpha_, self.debias_alpha_, self.gap_ = pooled.alpha, debias.alpha, fitted.gap
         self.path_ = _as_path(pooled.alphas, pooled.loss, pooled.error)
         self.debias_path_ = _as_path(debias.alphas, debias.loss, debias.error)
+
+    def _remember(self, sources: list[Rows], judged: Judged) -> None:
         absent = [np.nan if e is None else e.loss for e in judged.evidence]
         bound = [np.nan if e is None else e.threshold for e in judged.evidence]
         self._judged = {
@@ -174,13 +187,6 @@ class TransGLMBase(ServesTarget):
             "weight": judged.weight,
             "same_as": judged.same_as,
         }
-        if self.gap_ > GAP_ALLOWED:
-            warnings.warn(
-                f"{type(self).__name__} stopped at max_iter={self.max_iter} with gap_={self.gap_:.2g}: raise max_iter, "
-                "or alpha.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
 
     def _set_answer(self, coef: Floats, intercept: float) -> None:
         self.coef_, self.intercept_ = coef, float(intercept)

@@ -60,8 +60,13 @@ class Judged:
     verdict: list[str] = field(default_factory=list)
 
 
-def select_sources(target: Rows, sources: list[Rows], chosen: list[int] | None, steps: Steps, level: float) -> Judged:
-    """Weigh the sources: 1 or 0, and shares of 1 where several hold the same rows."""
+def select_sources(
+    target: Rows, sources: list[Rows], chosen: list[int] | None, steps: Steps, level: float, *, together: bool = True
+) -> Judged:
+    """Weigh the sources: 1 or 0, and shares of 1 where several hold the same rows.
+
+    ``together``: also judge those that pass, given the others.
+    """
     first = twins(sources)
     count = np.bincount(first, minlength=len(sources))
     judged = Judged([None] * len(sources), np.zeros(len(sources)), first, ["given"] * len(sources))
@@ -74,8 +79,9 @@ def select_sources(target: Rows, sources: list[Rows], chosen: list[int] | None, 
     ratio = steps.ratio(len(target.y), target.X.shape[1])
     alone = judge_alone(folded, [sources[k] for k in unique], steps.seed, level, steps.options, steps.n_alphas, ratio)
     evidence = dict(zip(unique.tolist(), alone, strict=True))
-    data = {k: _data(sources[k], steps) for k, found in evidence.items() if found.verdict == KEPT}
-    evidence.update(judge_together(folded, data, level, steps.options))
+    if together:
+        data = {k: _data(sources[k], steps) for k, found in evidence.items() if found.verdict == KEPT}
+        evidence.update(judge_together(folded, data, level, steps.options))
     for k in range(len(sources)):
         found = evidence[int(first[k])]
         judged.evidence[k] = found
@@ -95,6 +101,25 @@ class TwoSteps:
     pooled: Choice
     debias: Choice
     gap: float
+
+    @property
+    def coef(self) -> Floats:
+        """Slopes of the target's model."""
+        return self.pooled.coef + self.debias.coef
+
+    @property
+    def intercept(self) -> float:
+        """Intercept of the target's model."""
+        return self.pooled.intercept + self.debias.intercept
+
+    @property
+    def n_iter(self) -> int:
+        """Iterations of both steps, at least 1."""
+        return max(self.pooled.n_iter + self.debias.n_iter, 1)
+
+    def predict(self, X: Floats) -> Floats:
+        """Return the linear predictor of rows of the target."""
+        return X @ self.coef + self.intercept
 
 
 def fit_two_steps(target: Rows, kept: list[Rows], steps: Steps) -> TwoSteps:
