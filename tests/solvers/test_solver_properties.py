@@ -170,12 +170,12 @@ def test_separable_classes_of_a_multinomial_are_certified_as_well(coupling, n_cl
     assert_allclose(answer.coef.sum(axis=1), 0.0, atol=1e-5 * np.abs(answer.coef).max())
 
 
-def test_a_gap_that_stands_still_ends_the_search_and_says_so():
-    problem = Problem(related("logistic"), LOSSES["logistic"], FeatureNorm())
-    with pytest.warns(
-        UserWarning, match=r"gap stays at .*, above tol=1e-30, .*not lower it: raise tol or alpha"
-    ) as seen:
-        path = solve_path(problem, alpha_grid(problem, 3), tol=1e-30, max_iter=100_000)
+@pytest.mark.parametrize("coupling", [FeatureNorm(), MeanTied()], ids=str)
+def test_a_gap_that_stands_still_ends_the_search_and_says_so(coupling):
+    problem = Problem(related("logistic"), LOSSES["logistic"], coupling)
+    said = "gap stays at .*, above tol=-1, .*not lower it: raise tol or alpha"  # no gap is below zero
+    with pytest.warns(UserWarning, match=said) as seen:
+        path = solve_path(problem, alpha_grid(problem, 3), tol=-1.0, max_iter=100_000)
     assert len(seen) == 1
     assert max(answer.n_iter for answer in path) < 1000
     assert max(answer.gap for answer in path) < 1e-12

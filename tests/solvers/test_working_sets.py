@@ -195,8 +195,32 @@ def test_compiled_sweeps_are_their_numpy_twins():
     assert_allclose(residual, np.einsum("tjn,jt->n", per_task, ours) - y, atol=1e-10)
     ours, gradient = np.ascontiguousarray(W.T)[:, None], np.zeros((T, 1, m))
     gradient[:, 0] = np.einsum("tij,jt->ti", G, W) - per_task @ y
-    _kernels.group_sweep(G[:, None, :, None, :].copy(), gradient, ours, size.T[:, None].copy(), cut)
+    whole = G[:, None, :, None, :].copy()
+    _kernels.group_sweep(whole, gradient, ours, size.T[:, None].copy(), cut, np.arange(m))
     assert_allclose(ours[:, 0].T, twin, atol=1e-10)
+    assert_allclose(gradient[:, 0], np.einsum("tij,jt->ti", G, twin) - per_task @ y, atol=1e-10)
+
+
+def test_a_sweep_over_some_features_is_a_sweep_of_the_problem_that_has_only_those():
+    from crosstask.solvers import _kernels
+
+    rng = np.random.default_rng(1)
+    T, K, d, cut = 3, 2, 21, 0.8  # more features than a run
+    B = rng.normal(size=(T, K * d + 5, K * d))
+    G = (B.transpose(0, 2, 1) @ B).reshape(T, K, d, K, d)
+    size = np.abs(np.einsum("tkjmj->tkmj", G)).sum(axis=2)
+    W, r = rng.normal(size=(T, K, d)), rng.normal(size=(T, K, d))
+    some = np.array([20, 3, 4, 5, 0, 11, 7, 19, 2, 13])
+    ours = W.copy()
+    gradient = np.einsum("tkjmi,tmi->tkj", G, W) + r
+    _kernels.group_sweep(G, gradient, ours, size, cut, some)
+    twin = W.copy()
+    for j in some:
+        slope = np.einsum("tkmi,tmi->tk", G[:, :, j], twin) + r[:, :, j]
+        own = size[:, :, j]
+        twin[:, :, j] = group_prox(own.ravel(), (own * twin[:, :, j] - slope).ravel(), cut).reshape(T, K)
+    assert_allclose(ours, twin, atol=1e-9)
+    assert_allclose(gradient, np.einsum("tkjmi,tmi->tkj", G, twin) + r, atol=1e-9)
 
 
 def test_the_compiled_shared_sweep_is_its_numpy_twin():

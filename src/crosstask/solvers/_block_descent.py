@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,42 +54,63 @@ class GroupDescent:
     def __init__(self, G: Array, cut: float) -> None:
         T, K, d = G.shape[:3]
         self.G = np.ascontiguousarray(G)
-        self.square = self.G.reshape(T, K * d, K * d)
         # Above each feature's own (K, K) block stands the diagonal of its absolute row sums.
         self.size = np.abs(np.einsum("tkjmj->tkmj", self.G)).sum(axis=2)
         self.cut = cut
         self.rounds = 0
+        # Kept from round to round: for large problems fresh memory costs as much as what is done in it.
+        self.seen = np.empty((SWEEPS, 2, T, K, d))
+        self.steps, self.ahead, self.work = (
+            np.empty((SWEEPS, T * K * d)),
+            np.empty((2, T, K, d)),
+            np.empty((2, T, K, d)),
+        )
 
     def round(self, W: Array, gradient: Array) -> float:
         """Sweep a few times, extrapolate where that helps, all in place; return how far the objective fell."""
         from crosstask.solvers._kernels import group_sweep
 
         start, slope = W.copy(), gradient.copy()
-        seen = np.empty((SWEEPS + 1, W.size))
-        seen[0] = W.reshape(-1)
+        features = np.arange(W.shape[2])
         for sweep in range(SWEEPS):
-            group_sweep(self.G, gradient, W, self.size, self.cut)
-            seen[sweep + 1] = W.reshape(-1)
+            group_sweep(self.G, gradient, W, self.size, self.cut, features)
+            self.seen[sweep] = W, gradient
+            if sweep == 0:
+                features = np.flatnonzero(W.any(axis=(0, 1)))
         self.rounds += 1
         if self.rounds <= max(PATIENCE, np.count_nonzero(_lengths(W)) // 8):
-            self._extrapolate(W, gradient, seen)
+            self._extrapolate(start, W, gradient)
         else:
             self._newton(W, gradient)
         return self.fall(start, slope, W, gradient)
 
     def fall(self, start: Array, slope: Array, W: Array, gradient: Array) -> float:
         """Return how far the objective fell from ``start``, whose gradient is ``slope``, to W."""
-        smooth = 0.5 * float(np.vdot(slope + gradient, start - W))
-        return smooth + self.cut * (_total_length(start) - _total_length(W))
+        twice = np.vdot(np.add(slope, gradient, out=self.work[0]), np.subtract(start, W, out=self.work[1]))
+        return 0.5 * float(twice) + self.cut * (_total_length(start) - _total_length(W))
 
-    def _extrapolate(self, W: Array, gradient: Array, seen: Array) -> None:
-        mix = mixture(seen)
+    def _extrapolate(self, start: Array, W: Array, gradient: Array) -> None:
+        """Move to the mixture that would stand still, where the objective falls there.
+
+        The gradient is affine in the slopes and the weights sum to one, so it is mixed as they are.
+        """
+        for sweep, answer in enumerate(self.seen[:, 0]):
+            before = self.seen[sweep - 1, 0] if sweep else start
+            np.subtract(answer.reshape(-1), before.reshape(-1), out=self.steps[sweep])
+        mix = mixture(self.steps)
         if mix is not None:
-            self._accept(W, gradient, (mix @ seen[1:]).reshape(W.shape) - W)
+            np.dot(mix, self.seen.reshape(SWEEPS, -1), out=self.ahead.reshape(-1))
+            ahead, slope = self.ahead
+            if self.fall(W, gradient, ahead, slope) > 0.0:
+                W[:], gradient[:] = ahead, slope
 
     def _accept(self, W: Array, gradient: Array, delta: Array) -> bool:
-        """Take a step where the objective falls."""
-        moved = (self.square @ delta.reshape(len(W), -1, 1)).reshape(W.shape)
+        """Take a step where the objective falls; rows of G where it does not move are not read."""
+        T, K, d = W.shape
+        used: Any = np.flatnonzero(delta.any(axis=(0, 1)))
+        used = used if 2 * len(used) < d else slice(None)
+        rows = self.G[:, :, used].reshape(T, -1, K * d)
+        moved = (delta[:, :, used].reshape(T, 1, -1) @ rows).reshape(W.shape)
         if not self.fall(W, gradient, W + delta, gradient + moved) > 0.0:
             return False
         np.add(W, delta, out=W)
@@ -125,9 +147,8 @@ class GroupDescent:
                 return
 
 
-def mixture(seen: Array) -> Array | None:
-    """Return the weights, of sum one, with which the last steps of a sequence (S + 1, size) nearly cancel."""
-    steps = np.diff(seen, axis=0)
+def mixture(steps: Array) -> Array | None:
+    """Return the weights, of sum one, with which some steps (S, size) nearly cancel."""
     products = steps @ steps.T
     size = float(np.trace(products))
     if size == 0.0:

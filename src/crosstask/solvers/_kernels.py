@@ -11,6 +11,7 @@ Array = NDArray[np.float64]
 
 #: Sums may be taken in any order, so that they use the processor's vectors; NaN and infinity keep their meaning.
 REORDER = {"reassoc", "contract"}
+RUN = 8  # features of a second derivative that are read together
 
 
 @njit(fastmath=REORDER)
@@ -42,9 +43,11 @@ def group_length(a: Array, c: Array, cut: float, near: float) -> float:
     return length
 
 
-@njit()
-def group_sweep(G: Array, gradient: Array, W: Array, size: Array, cut: float) -> None:
-    """Go once over the features of a quadratic plus ``cut`` times their group norm, in place.
+@njit(fastmath=REORDER)
+def group_sweep(G: Array, gradient: Array, W: Array, size: Array, cut: float, features: NDArray[np.intp]) -> None:
+    """Go once over some features of a quadratic plus ``cut`` times their group norm, in place.
+
+    A run of features hears of one another's moves at once, and all others after it, so that G is read in long pieces.
 
     Parameters
     ----------
@@ -58,31 +61,77 @@ def group_sweep(G: Array, gradient: Array, W: Array, size: Array, cut: float) ->
         Diagonal that bounds each feature's own block of G from above, exact for K = 1.
     cut : float
         alpha times the coupling's weight.
+    features : ndarray of shape (m,)
+        The features, in the order in which they have their turn.
     """
-    T, K, d = W.shape
-    a, c = np.empty(T * K), np.empty(T * K)
-    for j in range(d):
-        square = 0.0
+    T, K, _ = W.shape
+    a, w, g, change = np.empty((RUN, T * K)), np.empty((RUN, T * K)), np.empty((RUN, T * K)), np.empty((RUN, T * K))
+    c = np.empty(T * K)
+    for first in range(0, len(features), RUN):
+        run = features[first : first + RUN]
         for t in range(T):
             for k in range(K):
                 q = t * K + k
-                a[q] = size[t, k, j]
-                c[q] = a[q] * W[t, k, j] - gradient[t, k, j]
-                square += W[t, k, j] * W[t, k, j]
-        length = group_length(a, c, cut, np.sqrt(square))
-        if length == 0.0 and square == 0.0:
-            continue
+                for b in range(len(run)):
+                    a[b, q], w[b, q], g[b, q] = size[t, k, run[b]], W[t, k, run[b]], gradient[t, k, run[b]]
+        moved = False
+        for b in range(len(run)):
+            if group_step(a[b], w[b], g[b], c, change[b], cut):
+                moved = True
+                tell_run(G, run, b, change[b], g)
+        if moved:
+            tell_all(G, run, change, gradient)
+            for t in range(T):
+                for k in range(K):
+                    for b in range(len(run)):
+                        W[t, k, run[b]] = w[b, t * K + k]
+
+
+@njit(fastmath=REORDER)
+def tell_run(G: Array, run: NDArray[np.intp], b: int, change: Array, g: Array) -> None:
+    """Add to the gradients g (RUN, T K) of the features that come after the b-th of a run what its move does."""
+    T, K = G.shape[:2]
+    for later in range(b + 1, len(run)):
         for t in range(T):
             for k in range(K):
-                q = t * K + k
-                new = length * c[q] / (a[q] * length + cut) if length > 0.0 else 0.0
-                change = new - W[t, k, j]
-                if change == 0.0:
-                    continue
-                W[t, k, j] = new
                 for m in range(K):
-                    for i in range(d):
-                        gradient[t, m, i] += G[t, k, j, m, i] * change
+                    g[later, t * K + m] += G[t, k, run[b], m, run[later]] * change[t * K + k]
+
+
+@njit(fastmath=REORDER)
+def tell_all(G: Array, run: NDArray[np.intp], change: Array, gradient: Array) -> None:
+    """Add to the gradient of every feature what the moves (RUN, T K) of a run do."""
+    T, K = G.shape[:2]
+    for t in range(T):
+        for k in range(K):
+            for b in range(len(run)):
+                moved = change[b, t * K + k]
+                if moved != 0.0:
+                    for m in range(K):
+                        row, out = G[t, k, run[b], m], gradient[t, m]
+                        for i in range(len(row)):
+                            out[i] += row[i] * moved
+
+
+@njit(fastmath=REORDER)
+def group_step(a: Array, w: Array, g: Array, c: Array, change: Array, cut: float) -> bool:
+    """Move w, in place, to the minimum of sum_q a_q (v_q - w_q)^2 / 2 + g_q v_q + cut |v|; say whether it moved.
+
+    ``change`` receives by how much, and ``c`` is overwritten.
+    """
+    square = 0.0
+    for q in range(len(w)):
+        c[q] = a[q] * w[q] - g[q]
+        square += w[q] * w[q]
+    length = group_length(a, c, cut, np.sqrt(square))
+    if length == 0.0 and square == 0.0:
+        change[:] = 0.0
+        return False
+    for q in range(len(w)):
+        new = length * c[q] / (a[q] * length + cut) if length > 0.0 else 0.0
+        change[q] = new - w[q]
+        w[q] = new
+    return True
 
 
 @njit(fastmath=REORDER)

@@ -158,7 +158,7 @@ class Track:
 
     def extrapolate(self) -> None:
         """Move to the mixture of what was seen that would stand still, where the objective falls there."""
-        mix = mixture(np.stack([W.ravel() for W, _ in self.seen]))
+        mix = mixture(np.diff([W.ravel() for W, _ in self.seen], axis=0))
         if mix is not None:
             # The residual is affine in the slopes and the mixture's weights sum to one.
             W = np.tensordot(mix, [w for w, _ in self.seen[1:]], axes=1)
