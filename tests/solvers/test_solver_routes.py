@@ -7,12 +7,12 @@ from scipy import optimize, sparse
 from scipy.special import xlogy
 from tests.solvers.zoo import LOSSES, related
 
-from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Pooled
+from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Pooled, TraceNorm
 from crosstask.losses import Logistic, Loss, Multinomial, Squared, as_loss
 from crosstask.solvers import Problem, alpha_grid, solve
 from crosstask.solvers import _path as path_module
 from crosstask.solvers import _restricted as restricted_module
-from crosstask.solvers._accelerated import largest_eigenvalue
+from crosstask.solvers._accelerated import largest_eigenvalue, minimise_quadratic
 from crosstask.solvers._block_descent import block_descent
 from crosstask.solvers._certificate import certify
 from crosstask.solvers._moments import moments
@@ -218,3 +218,22 @@ def test_a_large_sparse_task_is_never_made_dense(coupling, loss, monkeypatch):
     problem = Problem(data, loss, coupling)
     grid = alpha_grid(problem, 5)
     assert solve(problem, grid[2], tol=1e-3).converged
+
+
+def test_steps_that_are_too_long_are_shortened():
+    rng = np.random.default_rng(0)
+    B = rng.normal(size=(3, 30, 25))
+    G, r = B.transpose(0, 2, 1) @ B, rng.normal(size=(3, 1, 25))
+    exact, guessed = np.linalg.eigvalsh(G).max(), largest_eigenvalue(G)
+    assert 0.8 * exact < guessed < 1.06 * exact
+    coupling = TraceNorm(0.7)
+
+    def gradient(V):
+        return V @ G + r
+
+    def minimised(step):
+        return minimise_quadratic(gradient, coupling, 1.0, np.array(step), 0.0 * r, lambda V, k, last: False, 3000)[0]
+
+    short, long = minimised(1.0 / exact), minimised(6.0 / exact)
+    assert coupling.violation(short, gradient(short)) < 1e-8
+    assert_allclose(long, short, atol=1e-8)

@@ -62,7 +62,7 @@ def moments(problem: Problem, alphas: Array, options: Options, init: State | Non
         slopes = (init or cold_start(problem)).V
         for alpha in alphas:
 
-            def stop(V: Array, steps: int, alpha: float = float(alpha)) -> bool:
+            def stop(V: Array, steps: int, last: float, alpha: float = float(alpha)) -> bool:
                 latest[:] = [held.certify(V, held.gradient(V), alpha)]
                 return options.done(alpha, State(V, held.intercept, *latest[0], -(-steps // STEPS)))
 

@@ -55,7 +55,8 @@ def _descend(problem: Problem, alpha: float, options: Options, start: State) -> 
     while not options.done(alpha, State(slopes, b, now.objective, now.gap, n_iter)):
         n_iter += 1
         model = quadratic_model(problem, z, now, caution)
-        delta = step_of(problem, model, slopes, alpha, now.gap).reshape(slopes.shape)
+        left = max(min(now.gap, 0.1), 0.5 * options.tol / max(now.gap, 1e-300))  # of the gap; no more than tol asks
+        delta = step_of(problem, model, slopes, alpha, left).reshape(slopes.shape)
         follow = -(model.shift + (model.to_intercept @ delta.reshape(len(slopes), -1, 1))[..., 0])
         follow *= float(problem.fit_intercept)
         moved = problem.rows.decision(delta) + follow[problem.data.codes]
@@ -127,21 +128,21 @@ def quadratic_model(problem: Problem, z: Array, now: Certificate, caution: float
     return Model(G - swapped @ to_intercept, r - (swapped @ shift[..., None])[..., 0], to_intercept, shift)
 
 
-def _independent_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
+def _independent_step(problem: Problem, model: Model, V: Array, alpha: float, left: float) -> Array:
     ridge = alpha * problem.coupling.weight
     right = -(model.r + ridge * V.reshape(model.r.shape))
     solved = np.linalg.solve(model.G + ridge * np.eye(right.shape[1]), right[..., None])
     return cast("Array", solved)[..., 0]
 
 
-def _pooled_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
+def _pooled_step(problem: Problem, model: Model, V: Array, alpha: float, left: float) -> Array:
     ridge = alpha * problem.coupling.weight
     right = -(model.r.sum(axis=0) + ridge * V[0].reshape(-1))
     square = _pinned(problem, model.G, V).sum(axis=0) + ridge * np.eye(len(right))
     return np.repeat(_shared_step(square, right, ridge)[None], len(V), axis=0)
 
 
-def _mean_tied_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
+def _mean_tied_step(problem: Problem, model: Model, V: Array, alpha: float, left: float) -> Array:
     """delta_t = A_t e_t + (I - A_t G_t) delta_0, A = (G + a)^-1, with [sum A G + c] delta_0 = sum A e."""
     coupling = problem.coupling
     assert isinstance(coupling, MeanTied)
@@ -181,7 +182,7 @@ def _pinned(problem: Problem, G: Array, V: Array) -> Array:
     return (square + common).reshape(G.shape)
 
 
-def _block_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
+def _block_step(problem: Problem, model: Model, V: Array, alpha: float, left: float) -> Array:
     """Minimise the quadratic model plus alpha R one feature at a time."""
     T, K, d = V.shape
     redundant = problem.loss.shift_invariant and K > 1
@@ -192,13 +193,13 @@ def _block_step(problem: Problem, model: Model, V: Array, alpha: float, gap: flo
     for _ in range(30):
         fell = descent.round(W, gradient)
         total += fell
-        if fell <= 1e-2 * min(gap, 1.0) ** 0.5 * total:
+        if fell <= 1e-2 * left**0.5 * total:
             break
     delta = W - V
     return (delta - W.mean(axis=1, keepdims=True) if redundant else delta).reshape(T, -1)
 
 
-def proximal_step(problem: Problem, model: Model, V: Array, alpha: float, gap: float) -> Array:
+def proximal_step(problem: Problem, model: Model, V: Array, alpha: float, left: float) -> Array:
     """Minimise the quadratic model plus alpha R by accelerated proximal gradient."""
     coupling = problem.coupling
     start, r = V, model.r.reshape(V.shape)
@@ -208,10 +209,9 @@ def proximal_step(problem: Problem, model: Model, V: Array, alpha: float, gap: f
     def gradient(W: Array) -> Array:
         return (model.G @ (W - start).reshape(len(W), -1, 1)).reshape(V.shape) + r
 
-    def stop(W: Array, steps: int) -> bool:
-        mapped = coupling.prox(W - step * gradient(W), alpha * step)
-        first.append(float(np.sum((W - mapped) ** 2 / step)))
-        return first[-1] <= 1e-2 * min(gap, 0.1) * first[0]
+    def stop(W: Array, steps: int, last: float) -> bool:
+        first.extend([last] if steps and not first else [])
+        return bool(first) and last <= 0.1 * left * first[0]
 
     W, _ = minimise_quadratic(gradient, coupling, alpha, step, start, stop, 2000)
     return W - start

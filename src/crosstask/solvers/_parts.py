@@ -38,7 +38,7 @@ def parts(problem: Problem, alphas: Array, options: Options, init: State | None)
             def gradient(blocks: Array) -> Array:
                 return np.tile(held.gradient(sum_of.slopes(blocks)), m)
 
-            def stop(blocks: Array, steps: int, alpha: float = float(alpha)) -> bool:
+            def stop(blocks: Array, steps: int, last: float, alpha: float = float(alpha)) -> bool:
                 V = sum_of.slopes(blocks)
                 latest[:] = [held.certify(V, held.gradient(V), alpha, sum_of.penalty(blocks))]
                 n_iter = -(-steps // STEPS)
