@@ -17,8 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 from crosstask.auto._budget import expected_seconds
 from crosstask.auto._candidates import CandidateList, DataShape, join_groups, make_candidates
 from crosstask.auto._findings import order_finding, table_findings, task_findings
+from crosstask.auto._growth import FlagshipGrowth
 from crosstask.auto._linear import coefficient_frame, collapse
 from crosstask.auto._parts import Clock, check_time, each_pair, forget_folds, group_labels, target_of
+from crosstask.auto._profile import Profile
 from crosstask.auto._reader import TableReader
 from crosstask.auto._roles import Roles, find_roles
 from crosstask.auto._summary import summarise
@@ -35,7 +37,7 @@ def _regresses(model: Any) -> bool:
     return not is_classifier(model)
 
 
-class CrossTask(TaskMixin):
+class CrossTask(FlagshipGrowth, TaskMixin):
     """Base of the flagship estimators; see :class:`CrossTaskRegressor` for the parameters."""
 
     tasks_: NDArray[Any]
@@ -106,6 +108,7 @@ class CrossTask(TaskMixin):
         table = roles.feature_table(rows.X)
         self.reader_ = TableReader(roles.names).fit(table)
         matrix = each_pair(self.reader_.transform(table), rows)
+        self._profile = Profile.of(matrix, self.reader_.output_names_, self.reader_.output_levels_)
         times, groups = self._times(matrix, roles), group_labels(rows, roles)
         findings = self._first_findings(matrix, rows)
         shape = DataShape(
