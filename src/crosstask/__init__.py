@@ -48,6 +48,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.model_selection import TaskTimeSeriesSplit as TaskTimeSeriesSplit
     from crosstask.multitask import EasyAdapt as EasyAdapt
     from crosstask.multitask import IndependentTasks as IndependentTasks
+    from crosstask.multitask import LogisticCentre as LogisticCentre
+    from crosstask.multitask import LogisticSite as LogisticSite
     from crosstask.multitask import MultiTaskBoostingClassifier as MultiTaskBoostingClassifier
     from crosstask.multitask import MultiTaskBoostingRegressor as MultiTaskBoostingRegressor
     from crosstask.multitask import MultiTaskClassifier as MultiTaskClassifier
@@ -138,6 +140,8 @@ _CATALOGUE = {
     "crosstask.multitask": (
         "EasyAdapt",
         "IndependentTasks",
+        "LogisticCentre",
+        "LogisticSite",
         "MultiTaskBoostingClassifier",
         "MultiTaskBoostingRegressor",
         "MultiTaskClassifier",

@@ -5,6 +5,8 @@ from crosstask.multitask._easy_adapt import EasyAdapt
 from crosstask.multitask._independent import IndependentTasks
 from crosstask.multitask._pooled import PooledTasks
 from crosstask.multitask._regressor import MultiTaskRegressor
+from crosstask.multitask._rounds import LogisticSite
+from crosstask.multitask._rounds_centre import LogisticCentre
 from crosstask.multitask._transfer_to_each import TransferToEach
 from crosstask.multitask.boosting import MultiTaskBoostingClassifier, MultiTaskBoostingRegressor
 from crosstask.multitask.gaussian import MultiTaskGPRegressor
@@ -13,6 +15,8 @@ from crosstask.multitask.svm import MultiTaskSVC, MultiTaskSVR, graph_task_kerne
 __all__ = [
     "EasyAdapt",
     "IndependentTasks",
+    "LogisticCentre",
+    "LogisticSite",
     "MultiTaskBoostingClassifier",
     "MultiTaskBoostingRegressor",
     "MultiTaskClassifier",

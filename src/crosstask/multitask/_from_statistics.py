@@ -22,7 +22,7 @@ def open_statistics(model: Any, statistics: Any) -> tuple[TaskData, Coupling, Pl
     _refuse_rows_only(model, statistics)
     rows = stand_in_rows(statistics)
     model.tasks_ = rows.data.tasks
-    model.door_, model.wide_order_ = _read_columns(model, statistics), None
+    model.door_, model.wide_order_ = read_columns(model, statistics), None
     model.columns_ = statistics.feature_names_ or [f"x{j}" for j in range(statistics.n_features_)]
     model.measured_, model.loss_ = None, Squared()
     data, origin = rows.data, rows.mean
@@ -64,7 +64,7 @@ def _refuse_rows_only(model: Any, statistics: Any) -> None:
         raise ValueError("alpha='auto' holds folds out, and all rows are in one fold: give a number as alpha.")
 
 
-def _read_columns(model: Any, statistics: TaskStatistics) -> str:
+def read_columns(model: Any, statistics: TaskStatistics) -> str:
     """Set the names that prediction will look for, and return the door."""
     features, column = statistics.feature_names_, model.task_column
     model.__dict__.pop("feature_names_in_", None)

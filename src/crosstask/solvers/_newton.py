@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Pooled
+from crosstask.losses import Logistic
 from crosstask.solvers._accelerated import feature_steps, minimise_quadratic
 from crosstask.solvers._block_descent import GroupDescent
 from crosstask.solvers._certificate import Certificate, certify
@@ -180,6 +182,12 @@ def _pinned(problem: Problem, G: Array, V: Array) -> Array:
     square = G.reshape(T, K, d, K, d)
     common = np.einsum("tkikj->tij", square)[:, None, :, None, :] / (K * (K - 1))
     return (square + common).reshape(G.shape)
+
+
+def smooth_step(coupling: Coupling, model: Model, V: Array, alpha: float) -> Array:
+    """Minimise the quadratic model plus alpha R exactly, for a coupling whose step has a closed form."""
+    bound = cast("Problem", SimpleNamespace(coupling=coupling, loss=Logistic()))
+    return _STEPS[type(coupling)](bound, model, V, alpha, 0.0)
 
 
 def _block_step(problem: Problem, model: Model, V: Array, alpha: float, left: float) -> Array:

@@ -134,7 +134,7 @@ class BigTable:
 
     def _told_gaps(self, table: Array, codes: NDArray[np.int64]) -> str:
         names = [*self.features, self.target, self.task]
-        gaps = [*(~np.isfinite(table)).any(axis=1), bool((codes < 0).any())]
+        gaps = np.append(~np.isfinite(table).all(axis=1), (codes < 0).any()).tolist()
         shown = [name for name, gap in zip(names, gaps, strict=True) if gap]
         if not shown:
             return f"{self.path} has numbers so large that a sum over a row overflows: rescale the columns."

@@ -81,11 +81,9 @@ class Cells:
         whole = Cells.empty(T, 1, p)
         places = np.arange(T)
         for f in range(F):
-            part = slice(f, f + 1)
-            whole.add(
-                Cells(
-                    self.total[:, part], self.count[:, part], self.origin, self.offset[:, part], self.scatter[:, part]
-                ),
-                places,
-            )
+            whole.add(self.of_folds(np.arange(F) == f), places)
         return whole
+
+    def of_folds(self, kept: NDArray[np.bool_]) -> Cells:
+        """Return the cells of some folds."""
+        return Cells(self.total[:, kept], self.count[:, kept], self.origin, self.offset[:, kept], self.scatter[:, kept])

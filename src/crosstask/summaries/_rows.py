@@ -70,7 +70,7 @@ def stand_in_rows(statistics: TaskStatistics) -> StandIn:
         order=np.arange(len(rows), dtype=np.intp),
         tasks=statistics.tasks_,
     )
-    return StandIn(data, mean[:, :-1], _deviation(whole), _folds(np.repeat(fold, sizes), statistics.n_folds))
+    return StandIn(data, mean[:, :-1], deviation(whole), _folds(np.repeat(fold, sizes), statistics.n_folds))
 
 
 def _spread(scatter: Array, m: int) -> Array:
@@ -83,7 +83,7 @@ def _spread(scatter: Array, m: int) -> Array:
     return helmert(m).T @ half if m > 1 else np.zeros((len(scatter), 1, scatter.shape[1]))
 
 
-def _deviation(whole: Cells) -> Array:
+def deviation(whole: Cells) -> Array:
     """Return the standard deviation of each column over all rows, as ``column_scale`` has it."""
     weight = whole.total[:, 0] / whole.total.sum()
     mean = (whole.origin + whole.offset[:, 0])[:, :-1]

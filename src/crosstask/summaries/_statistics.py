@@ -258,6 +258,10 @@ class TaskStatistics:
         folds = deal_rows(table, self.n_folds)
         self._absorb(table, np.ones(table.shape[1]), ids, codes, folds, f"column {self.task_column!r}")
 
+    def deal(self, matrix: Array, y: Array) -> IntVector:
+        """Return the folds of rows that are numbers already."""
+        return deal_rows(np.vstack([matrix.T, y]), self.n_folds)
+
     def _check_columns(self, columns: list[str] | None, features: list[str] | None, n_variables: int) -> None:
         if self._cells is None:
             self.columns_, self.feature_names_ = columns, features
