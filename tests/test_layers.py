@@ -21,7 +21,6 @@ LEVELS = [
     {"affinity", "guard"},
     {"auto"},
     {"advisor"},
-    {"lifecycle"},
     {"persistence"},
     {"report"},
     {"cli"},

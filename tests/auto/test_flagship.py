@@ -81,7 +81,20 @@ def test_boosting_joins_where_rows_suffice():
     rng = np.random.default_rng(0)
     X, task = rng.normal(size=(600, 2)), np.repeat(["a", "b"], 300)
     model = CrossTaskRegressor(time_budget=1000.0, cv=2).fit(X, np.abs(X[:, 0]) + 0.1 * X[:, 1], task=task)
-    assert model.weights_["boosting"].min() > 0.8
+    assert model.weights_[["small trees", "boosting"]].sum(axis=1).min() > 0.8
+
+
+def test_values_are_boosted_from_ten_rows_a_task_on_where_lines_cannot_follow():
+    rng = np.random.default_rng(0)
+    X, task = rng.uniform(-2.0, 2.0, size=(600, 2)), np.repeat(np.arange(40), 15)
+    y = np.sin(3.0 * X[:, 0]) + 0.1 * rng.normal(size=600)
+    model = CrossTaskRegressor(cv=3, random_state=0).fit(X, y, task=task)
+    new = rng.uniform(-2.0, 2.0, size=(2000, 2))
+    error = model.predict(new, task=np.arange(2000) % 40) - np.sin(3.0 * new[:, 0])
+    assert np.mean(error**2) < 0.1  # without a trained model the variance of y is .5; no line does better than .46
+    labels = CrossTaskClassifier(cv=3, random_state=0).fit(X, y > 0, task=task)
+    assert "boosting" not in labels.candidates_
+    assert "boosting-left-out" in {code for code, _ in labels.findings_}
 
 
 def test_a_linear_flagship_is_its_coefficients(linear):
@@ -263,10 +276,8 @@ def test_the_budget_keeps_the_core_and_names_what_it_dropped():
     model = CrossTaskRegressor(task_column="shop", time_budget=1e-3, random_state=0).fit(table, sales)
     assert {"own", "pooled", "mean tied"} <= set(model.candidates_)
     said = dict(model.findings_)
-    assert {"easy adapt", "feature norm"} <= {name for name, _, _ in model.guard_.dropped_}
-    assert "was left out before the first fold" in said["left-out"]
+    assert "feature norm" in said["time-budget"]
     assert "too short" in said["over-budget"]
-    assert said["fewer-folds"].startswith("2 of ")
 
 
 def test_progress_is_reported_to_a_callable():

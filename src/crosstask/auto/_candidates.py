@@ -22,10 +22,12 @@ __all__ = ["CandidateList", "DataShape", "join_groups", "make_candidates"]
 
 PRIOR_WIDTH = 0.5  # of log alpha, logistic models only: a factor of 1.6 either way is nothing unusual
 AVERAGE_ROWS = 2.0  # tie a task's intercept to the common rate, as two rows of average x would; classifiers only
-FEW_ROWS = 500  # boosting, and choosing columns for a classifier, need more rows than these
+FEW_ROWS = 500  # boosting, and choosing columns, need more rows than these in a classifier
 FEW_ROWS_A_TASK = 30
+FEW_ROWS_OF_VALUES = 300  # boosting of a regressor needs these
 MANY_ROWS = 5000
 FEW_ROWS_FOR_A_NETWORK = 500
+BOOSTED = ("small trees", "boosting")  # classifiers have the second only
 
 
 @dataclass
@@ -92,14 +94,15 @@ def _named_ones(candidates: Any, shape: DataShape) -> CandidateList:
     listed = make_candidates("default", shape)
     names = [name for name in candidates if isinstance(name, str)]
     known = [name for name, _ in listed.models]
+    boosted = BOOSTED[-1:] if shape.classification else BOOSTED
     for name in names:
-        if name not in known and name not in OPTIONAL and name != "boosting":
+        if name not in known and name not in OPTIONAL and name not in boosted:
             raise ValueError(
                 f"candidate {name!r} is not known: the default candidates are {', '.join(known)}; "
                 f"{', '.join(OPTIONAL)} can be named beside them."
             )
     wanted = {listed.own, *names}
-    findings = listed.findings if "boosting" in wanted else []
+    findings = listed.findings if wanted.intersection(boosted) else []
     models = [pair for pair in listed.models if pair[0] in wanted]
     models += [(name, make(shape)) for name, make in OPTIONAL.items() if name in wanted]
     estimators = [item for item in candidates if not isinstance(item, str)]
@@ -158,31 +161,37 @@ def _drop_selection(listed: CandidateList, shape: DataShape) -> None:
 
 
 def _add_boosting(listed: CandidateList, shape: DataShape) -> None:
+    """Add gradient boosting with the task as a category, where there are rows enough.
+
+    Values bear it from ten rows a task on, since the guard weighs trees well by squared errors (`docs/field.md`):
+    "boosting" follows every bend where noise is low, "small trees" stop early where it is not. Log loss does not.
+    """
+    few = f"{shape.n_rows} rows in {shape.n_tasks} task(s) are too few for it."
+    sparse_tasks = shape.n_rows / shape.n_tasks < FEW_ROWS_A_TASK and shape.n_rows < MANY_ROWS
+    if shape.n_rows < FEW_ROWS_OF_VALUES or (shape.classification and (shape.n_rows < FEW_ROWS or sparse_tasks)):
+        listed.findings.append(("boosting-left-out", f"gradient boosting was not tried: {few}"))
+        return
+    if shape.classification:
+        listed.models.append(("boosting", _boosting(shape, max_iter=100, max_leaf_nodes=15, min_samples_leaf=10)))
+        return
+    listed.models.append(("small trees", _boosting(shape, max_iter=100, max_leaf_nodes=7, min_samples_leaf=5)))
+    listed.models.append(("boosting", _boosting(shape, max_iter=200, max_leaf_nodes=15, min_samples_leaf=10)))
+
+
+def _boosting(shape: DataShape, **size: int) -> Prepared:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    rows_a_task = shape.n_rows / shape.n_tasks
-    sparse_tasks = rows_a_task < FEW_ROWS_A_TASK and shape.n_rows < MANY_ROWS
-    if shape.n_rows < FEW_ROWS or sparse_tasks:
-        listed.findings.append(
-            (
-                "boosting-left-out",
-                f"gradient boosting was not tried: {shape.n_rows} rows in {shape.n_tasks} task(s) are too few for it.",
-            )
-        )
-        return
     kind: Any = HistGradientBoostingClassifier if shape.classification else HistGradientBoostingRegressor
     categories = np.flatnonzero([is_category(level) for level in shape.levels])
     boosting = kind(
-        max_iter=100,
         learning_rate=0.1,
-        max_leaf_nodes=15,
-        min_samples_leaf=10,
         l2_regularization=1.0,
         early_stopping=False,
         categorical_features=categories.tolist() or None,
+        **size,
     )
     pooled = PooledTasks(boosting, encode_task="category", unseen_task="pooled")
-    listed.models.append(("boosting", Prepared(pooled, names=shape.names, levels=shape.levels, form="raw")))
+    return Prepared(pooled, names=shape.names, levels=shape.levels, form="raw")
 
 
 def _add_network(listed: CandidateList, shape: DataShape) -> None:

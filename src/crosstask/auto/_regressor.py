@@ -23,10 +23,10 @@ class CrossTaskRegressor(CrossTask, RegressorMixin, BaseEstimator):
     ----------
     candidates : {"default", "linear", "neural"} or list, default="default"
         "default": task mean, each task's own ridge ("own"), shared slopes with free intercepts ("pooled"), "mean
-        tied", "easy adapt" (MeanTied with ``centre_weight=1``, the same model), "feature norm", histogram
-        gradient boosting with the task as a category where rows suffice, and "groups", a "mean tied" for each group of
-        tasks, where 6 tasks or more fall into a few. "linear": all of these but the last two, so
-        that the guarded model is linear in the encoded columns (see ``coefficients``). "neural": the default ones
+        tied", "easy adapt" (MeanTied with ``centre_weight=1``, the same model), "feature norm", histogram gradient
+        boosting with the task as a category from 300 rows on ("small trees" and "boosting"), and "groups", a "mean
+        tied" for each group of tasks, where 6 tasks or more fall into a few. "linear": all of these but the last three,
+        so that the guarded model is linear in the encoded columns (see ``coefficients``). "neural": the default ones
         and, from 500 rows on, :class:`crosstask.MultiTaskMLPRegressor`; it needs PyTorch and costs more time than all
         the others together. A list of names (of the default
         ones, or "groups", "task boosting", "gp", "transfer to each", "network"), estimators and pairs (name,
@@ -49,10 +49,8 @@ class CrossTaskRegressor(CrossTask, RegressorMixin, BaseEstimator):
     unseen_task : {"pooled", "error"}, default="pooled"
         Rows of tasks that fit has not seen: serve them by what the known tasks share, with a warning, or refuse.
     time_budget : float, optional
-        Seconds for the fit. Fits on parts of the rows tell what each candidate will take; the dearest for which there
-        is no time are left out, others leave once folds show them to be behind (the race of
-        :class:`~crosstask.TransferGuard`), and where that is not enough, fewer folds are held out. ``findings_`` names
-        them all. Where the time is short, the result depends on the speed of the machine.
+        Seconds for the fit: the dearest candidates are left out, and named in ``findings_``. The result then depends
+        on the speed of the machine.
     cv : int, splitter or list of (train, test), optional
         Folds of the guard; default: 10 where the median task has fewer than 50 rows, else 5.
     n_jobs : int, optional
