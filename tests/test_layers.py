@@ -21,6 +21,7 @@ LEVELS = [
     {"affinity", "guard"},
     {"auto"},
     {"advisor"},
+    {"lifecycle"},
     {"persistence"},
     {"report"},
     {"cli"},

@@ -35,6 +35,8 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.couplings import robust_centre as robust_centre
     from crosstask.couplings import robust_features as robust_features
     from crosstask.guard import TransferGuard as TransferGuard
+    from crosstask.lifecycle import check as check
+    from crosstask.lifecycle import compare as compare
     from crosstask.metrics import per_task_scores as per_task_scores
     from crosstask.metrics import rows_saved as rows_saved
     from crosstask.metrics import task_gain as task_gain
@@ -126,6 +128,7 @@ _CATALOGUE = {
         "robust_features",
     ),
     "crosstask.guard": ("TransferGuard",),
+    "crosstask.lifecycle": ("check", "compare"),
     "crosstask.metrics": ("per_task_scores", "rows_saved", "task_gain", "task_scorer"),
     "crosstask.model_selection": (
         "LeaveOneTaskOut",

@@ -74,7 +74,7 @@ def test_one_target_and_speed(shops):
 def test_a_budget_that_is_too_short_drops_candidates_and_says_so(shops):
     frame, y = shops
     table = advise(frame, y, task_column="shop", time_budget=0.01, random_state=0).frame()
-    assert "left out to keep within the budget" in set(table["reason"])
+    assert table["reason"].str.contains("left out after 0 folds|left out before the first fold|no time left").any()
     assert {"own", "pooled"} <= set(table[table["kept"]]["candidate"])
 
 

@@ -17,9 +17,13 @@ def draw() -> Rows:
     return Rows(rng.normal(size=(30, 2)), y, task, None, [(np.arange(20), np.arange(20, 30))])
 
 
+def more_of(rows: Rows) -> Rows:
+    return rows.common_rate(2.0).added_to(rows)
+
+
 def test_each_task_gets_one_row_of_each_class_at_the_mean():
     rows = draw()
-    more = rows.with_average_rows(2.0)
+    more = more_of(rows)
     assert more.X.shape == (36, 2)
     assert_allclose(more.X[30:], np.tile(rows.X.mean(axis=0), (6, 1)))
     assert_array_equal(more.task[30:], ["a", "a", "b", "b", "c", "c"])
@@ -35,7 +39,7 @@ def test_each_task_gets_one_row_of_each_class_at_the_mean():
 def test_the_intercepts_are_those_of_the_penalised_likelihood():
     """Slopes held at nothing by a huge alpha: each intercept alone minimises its own rows plus the two added ones."""
     rows = draw()
-    more = rows.with_average_rows(2.0)
+    more = more_of(rows)
     model = MultiTaskClassifier("pooled", alpha=1e6, tol=1e-10)
     model.fit(more.X, more.y, task=more.task, sample_weight=more.sample_weight)
     rate = float(more.sample_weight[31]) / 2.0
@@ -51,9 +55,9 @@ def test_the_intercepts_are_those_of_the_penalised_likelihood():
 def test_weights_count_as_repetitions():
     rows = draw()
     weight = np.where(np.arange(30) % 3 == 0, 2.0, 1.0)
-    weighted = Rows(rows.X, rows.y, rows.task, weight, None).with_average_rows(2.0)
+    weighted = more_of(Rows(rows.X, rows.y, rows.task, weight, None))
     twice = np.repeat(np.arange(30), weight.astype(int))
-    repeated = Rows(rows.X[twice], rows.y[twice], rows.task[twice], None, None).with_average_rows(2.0)
+    repeated = more_of(Rows(rows.X[twice], rows.y[twice], rows.task[twice], None, None))
     assert_allclose(weighted.sample_weight[-6:], repeated.sample_weight[-6:])
     assert_allclose(weighted.X[-1], repeated.X[-1])
 
@@ -61,4 +65,4 @@ def test_weights_count_as_repetitions():
 def test_one_task_is_left_alone():
     rows = draw()
     alone = Rows(rows.X, rows.y, np.repeat("a", 30), None, None)
-    assert alone.with_average_rows(2.0) is alone
+    assert alone.common_rate(2.0) is None

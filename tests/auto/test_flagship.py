@@ -276,8 +276,10 @@ def test_the_budget_keeps_the_core_and_names_what_it_dropped():
     model = CrossTaskRegressor(task_column="shop", time_budget=1e-3, random_state=0).fit(table, sales)
     assert {"own", "pooled", "mean tied"} <= set(model.candidates_)
     said = dict(model.findings_)
-    assert "feature norm" in said["time-budget"]
+    assert {"easy adapt", "feature norm"} <= {name for name, _, _ in model.guard_.dropped_}
+    assert "was left out before the first fold" in said["left-out"]
     assert "too short" in said["over-budget"]
+    assert said["fewer-folds"].startswith("2 of ")
 
 
 def test_progress_is_reported_to_a_callable():

@@ -175,3 +175,50 @@ def test_what_does_not_fit_is_refused(rows, options, words):
     X, y, task = rows
     with pytest.raises(ValueError, match=words):
         MultiTaskBoostingRegressor(**options).fit(X, y, task=task)
+
+
+@pytest.mark.parametrize("Model", [MultiTaskBoostingRegressor, MultiTaskBoostingClassifier])
+def test_columns_that_a_task_never_fills_are_served(Model):
+    rng = np.random.default_rng(0)
+    X, task = rng.normal(size=(300, 3)), np.repeat(["a", "b"], 150)
+    y = X[:, 0] + 2 * np.abs(X[:, 1]) * (task == "a")
+    X[task == "a", 1:2], X[:, 2] = np.nan, np.nan
+    model = Model(min_task_rows=100, max_iter=20).fit(
+        X, y if Model is MultiTaskBoostingRegressor else y > 0.5, task=task
+    )
+    assert model.score(X, y if Model is MultiTaskBoostingRegressor else y > 0.5, task=task) > 0.5
+
+
+def test_polars_categories_are_pandas_categories():
+    pl = pytest.importorskip("polars", reason="polars is not installed")
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"size": rng.normal(size=120), "kind": pd.Categorical(rng.choice(list("uvw"), size=120))})
+    frame["site"] = np.repeat(["n", "s"], 60)
+    y = frame["size"] + (frame["kind"] == "v") + 0.1 * rng.normal(size=120)
+    model = MultiTaskBoostingRegressor(task_column="site")
+    expected = model.fit(frame, y).predict(frame)
+    other = pl.from_pandas(frame)
+    np.testing.assert_allclose(model.fit(other, y).predict(other), expected)
+    by_name = MultiTaskBoostingRegressor(task_column="site", categorical_features=["kind"])
+    np.testing.assert_allclose(by_name.fit(frame.astype({"kind": str}), y).predict(frame), expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "X has text, dates or the like in column 'kind', and MultiTaskBoostingRegressor takes numbers"),
+        (
+            {"categorical_features": ["kid"]},
+            r"categorical_features holds 'kid', and X has the columns \['size', 'kind'\]",
+        ),
+        ({"categorical_features": [5]}, "categorical_features holds 5"),
+        ({"categorical_features": "all"}, "categorical_features='all' is not known"),
+        ({"categorical_features": [1], "monotonic_cst": {"sise": 1}}, "monotonic_cst names 'sise'"),
+        ({"categorical_features": [1], "monotonic_cst": [1]}, "monotonic_cst has 1 entries, and X has 2 columns"),
+    ],
+)
+def test_columns_that_are_not_there_are_named(options, words):
+    frame = pd.DataFrame({"size": np.arange(40.0), "kind": ["u", "v"] * 20})
+    with pytest.raises(ValueError, match=words) as error:
+        MultiTaskBoostingRegressor(**options).fit(frame, np.arange(40.0), task=np.arange(40) // 20)
+    assert "\n" not in str(error.value)

@@ -11,16 +11,16 @@ from sklearn.base import is_classifier
 from crosstask.advisor._advice import Advice
 from crosstask.advisor._diagnose import diagnose
 from crosstask.advisor._findings import by_severity, findings_of, power_finding
-from crosstask.advisor._shortlist import shortlist
+from crosstask.advisor._shortlist import shortlist, with_dropped
 from crosstask.affinity import TaskAffinity
 from crosstask.affinity._affinity import affinity_of, looks_like_classes
 from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor
-from crosstask.auto._budget import check_budget
 from crosstask.auto._candidates import DataShape, make_candidates
 from crosstask.auto._encoder import NumericEncoder
 from crosstask.auto._parts import each_pair, target_of
 from crosstask.auto._reader import TableReader
 from crosstask.auto._roles import find_roles
+from crosstask.guard._pace import check_budget
 from crosstask.tasks import TaskData, TaskRows
 
 PRIORITIES = {"accuracy": "balanced", "protection": "cautious", "speed": "balanced"}
@@ -119,16 +119,13 @@ def advise(
     looked = perf_counter() - start
     listed = make_candidates("default", shape)
     left_out = [("boosting", text) for code, text in listed.findings if code == "boosting-left-out"]
-    choices = shortlist([name for name, _ in listed.models], diagnosis, priority, left_out)
+    names_listed = [name for name, _ in listed.models] + ["groups"] * (diagnosis.worth_of_groups > 0)
+    choices = shortlist(names_listed, diagnosis, priority, left_out)
     model.candidates = [one.name for one in choices if one.kept]
     if time_budget is not None:
         model.time_budget = max(SPARE * (time_budget - looked), 0.1)
     model.fit(X, y, task=task)
-    tried = set(model.candidate_losses_.columns)
-    choices = [
-        one if one.name in tried or not one.kept else type(one)(one.name, False, "left out to keep within the budget")
-        for one in choices
-    ]
+    choices = with_dropped(choices, model.guard_.dropped_)
     gains = model.gain_
     found = findings_of(diagnosis, rows.tasks, names, read + [f for f in model.findings_ if f[0] == "order"])
     found += power_finding(diagnosis.n, gains["low"].to_numpy(), gains["high"].to_numpy())

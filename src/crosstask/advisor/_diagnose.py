@@ -87,6 +87,15 @@ class Diagnosis:
     pooled_gain: float
     groups: TaskGroups | None
 
+    @property
+    def worth_of_groups(self) -> float:
+        """Held-out loss that the groups save beyond one pool or none, as a share; 0 where that is below 1 %."""
+        if self.groups is None or not 1 < self.groups.n_groups < len(self.n):
+            return 0.0
+        held_out = self.groups.held_out
+        worth = float(held_out[self.groups.n_groups - 1]) - max(float(held_out[0]), 0.0)
+        return worth if worth >= 0.01 else 0.0
+
 
 def diagnose(data: TaskData) -> Diagnosis:
     """Return the numbers; classes are read through the working responses of the last one against the rest."""

@@ -47,7 +47,7 @@ def findings_of(
         *_levels(diagnosis),
         *_slopes(diagnosis),
         *_outliers(diagnosis, tasks, names),
-        *_groups(diagnosis, tasks),
+        *_groups(diagnosis),
         *(Finding("CT009", "note", text) for _, text in read),
     ]
 
@@ -165,12 +165,10 @@ def _outliers(diagnosis: Diagnosis, tasks: NDArray[Any], names: list[str]) -> li
     return found
 
 
-def _groups(diagnosis: Diagnosis, tasks: NDArray[Any]) -> list[Finding]:
+def _groups(diagnosis: Diagnosis) -> list[Finding]:
     groups = diagnosis.groups
-    if groups is None or not 1 < groups.n_groups < len(tasks):
-        return []
-    worth = groups.held_out[groups.n_groups - 1] - max(float(groups.held_out[0]), 0.0)
-    if worth < 0.01:
+    worth = diagnosis.worth_of_groups
+    if groups is None or not worth:
         return []
     sizes = np.bincount(groups.labels)
     return [

@@ -34,6 +34,10 @@ ALWAYS = {
     "task mean": "costs nothing, and shows whether the columns say anything at all",
     "base rate": "costs nothing, and shows whether the columns say anything at all",
 }
+BOOSTED = {
+    "boosting": "the model to beat on tables: trees with the task as a category",
+    "small trees": "the same with small trees, which few rows and much noise bear better",
+}
 
 
 def shortlist(names: list[str], diagnosis: Diagnosis, priority: str, left_out: list[tuple[str, str]]) -> list[Choice]:
@@ -43,18 +47,28 @@ def shortlist(names: list[str], diagnosis: Diagnosis, priority: str, left_out: l
     ]
 
 
+def with_dropped(choices: list[Choice], dropped: list[tuple[str, int, str]]) -> list[Choice]:
+    """Mark the candidates that the race or the budget left out after so many folds."""
+    why = {name: f"left out {_after(fold)}: {reason}" for name, fold, reason in dropped}
+    return [Choice(one.name, False, why[one.name]) if one.name in why else one for one in choices]
+
+
+def _after(folds: int) -> str:
+    return "before the first fold" if folds == 0 else f"after {folds} fold{'s' * (folds != 1)}"
+
+
 def _judge(name: str, diagnosis: Diagnosis, priority: str) -> Choice:
     d, median = len(diagnosis.columns), float(np.median(diagnosis.n))
     if name in ALWAYS:
         return Choice(name, True, ALWAYS[name])
-    if name == "boosting":
+    if name in BOOSTED:
         if priority == "speed":
-            return Choice(name, False, "the dearest candidate by far, and speed was asked for")
-        return Choice(name, True, "the model to beat on tables: trees with the task as a category")
-    if name == "small trees":
+            return Choice(name, False, "trees cost more than lines by far, and speed was asked for")
+        return Choice(name, True, BOOSTED[name])
+    if name == "groups":
         if priority == "speed":
-            return Choice(name, False, "boosting costs more than lines, and speed was asked for")
-        return Choice(name, True, "the same with small trees, which few rows and much noise bear better")
+            return Choice(name, False, "the groups are looked for anew in each fold, and speed was asked for")
+        return Choice(name, True, "the tasks fall into groups that are better pooled apart: a model for each")
     if name == "feature norm":
         if d < 8:
             return Choice(name, False, f"chooses columns for all tasks at once, and there are {d} only")

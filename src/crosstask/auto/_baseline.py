@@ -11,13 +11,17 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.class_weight import compute_sample_weight
 
+from crosstask.multitask._wrapper import known_positions
 from crosstask.tasks import TaskMixin, TaskRows
+from crosstask.tasks._added import Insertion, open_added
 
 FloatMatrix = NDArray[np.float64]
 
 
 class _Baseline(TaskMixin):
     """Intercepts only: ``coef_`` is zero, so that the linear candidates all look alike."""
+
+    tasks_: NDArray[Any]
 
     def __init__(self, task_column: str | int | None = None, unseen_task: str = "pooled") -> None:
         self.task_column = task_column
@@ -27,22 +31,37 @@ class _Baseline(TaskMixin):
         raise NotImplementedError
 
     def _fit_means(self, rows: TaskRows, target: FloatMatrix) -> None:
-        weight = np.ones(len(rows.codes)) if rows.sample_weight is None else rows.sample_weight
-        counts = np.bincount(rows.codes, weight, rows.n_tasks).astype(np.float64)
-        totals = np.zeros((rows.n_tasks, target.shape[1]))
-        np.add.at(totals, rows.codes, weight[:, None] * target)
+        totals, counts = _sums(rows, target)
         self._own = self._intercepts(rows, totals, counts)
         self._crowd = self._intercepts(rows, totals.sum(axis=0)[None], np.array([counts.sum()]))[0]
-        n_columns = rows.X.shape[1]
+        self._lay_out(rows.X.shape[1])
+
+    def _add_means(self, rows: TaskRows, place: Insertion, target: FloatMatrix) -> None:
+        """Lay the means of new tasks beside the others; the crowd's stays."""
+        self._own = place.into(self._own, self._intercepts(rows, *_sums(rows, target)))
+        self.tasks_ = place.tasks
+        self._lay_out(rows.X.shape[1])
+
+    def _lay_out(self, n_columns: int) -> None:
+        n_tasks = len(self._own)
         if self._own.shape[1] == 1:
-            self.coef_ = np.zeros((rows.n_tasks, n_columns))
+            self.coef_ = np.zeros((n_tasks, n_columns))
             self.intercept_ = self._own[:, 0]
         else:
-            self.coef_ = np.zeros((rows.n_tasks, self._own.shape[1], n_columns))
+            self.coef_ = np.zeros((n_tasks, self._own.shape[1], n_columns))
             self.intercept_ = self._own
 
     def _linear_predictor(self, rows: TaskRows) -> FloatMatrix:
         return np.where((rows.codes < 0)[:, None], self._crowd, self._own[rows.codes])
+
+
+def _sums(rows: TaskRows, target: FloatMatrix) -> tuple[FloatMatrix, NDArray[np.float64]]:
+    """Return each task's weighted sums of the target, and its weight."""
+    weight = np.ones(len(rows.codes)) if rows.sample_weight is None else rows.sample_weight
+    counts = np.bincount(rows.codes, weight, rows.n_tasks).astype(np.float64)
+    totals = np.zeros((rows.n_tasks, target.shape[1]))
+    np.add.at(totals, rows.codes, weight[:, None] * target)
+    return totals, counts
 
 
 class TaskMeanRegressor(_Baseline, RegressorMixin, BaseEstimator):
@@ -61,6 +80,13 @@ class TaskMeanRegressor(_Baseline, RegressorMixin, BaseEstimator):
         rows = self._open_fit(X, y, task, sample_weight)
         assert rows.y is not None
         self._fit_means(rows, rows.y[:, None])
+        return self
+
+    def add_task(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
+        """Take the mean of one more task, or several."""
+        rows, place = open_added(self, X, y, task=task, sample_weight=sample_weight)
+        assert rows.y is not None
+        self._add_means(rows, place, rows.y[:, None])
         return self
 
     def _intercepts(self, rows: TaskRows, totals: FloatMatrix, counts: NDArray[np.float64]) -> FloatMatrix:
@@ -94,13 +120,27 @@ class BaseRateClassifier(_Baseline, ClassifierMixin, BaseEstimator):
         """Count the classes of each task."""
         rows = self._open_fit(X, y, task, sample_weight)
         assert rows.y is not None
+        self.classes_, first, label = np.unique(np.asarray(rows.y), return_index=True, return_inverse=True)
+        self._weight_of_class = None
         if self.class_weight is not None:
-            balance = compute_sample_weight(self.class_weight, rows.y)
-            given = 1.0 if rows.sample_weight is None else rows.sample_weight
-            rows = replace(rows, sample_weight=balance * given)
-        self.classes_, label = np.unique(np.asarray(rows.y), return_inverse=True)
-        self._fit_means(rows, np.eye(len(self.classes_))[label.reshape(-1)])
+            self._weight_of_class = compute_sample_weight(self.class_weight, rows.y)[first]
+        self._fit_means(*self._counted(rows, label.reshape(-1)))
         return self
+
+    def add_task(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
+        """Count the classes of one more task, or several."""
+        rows, place = open_added(self, X, y, task=task, sample_weight=sample_weight)
+        assert rows.y is not None
+        weighted, target = self._counted(rows, known_positions(rows.y, self.classes_))
+        self._add_means(weighted, place, target)
+        return self
+
+    def _counted(self, rows: TaskRows, label: NDArray[np.intp]) -> tuple[TaskRows, FloatMatrix]:
+        """Return the rows with the weights of their classes, and a column for each class."""
+        if self._weight_of_class is not None:
+            given = 1.0 if rows.sample_weight is None else rows.sample_weight
+            rows = replace(rows, sample_weight=self._weight_of_class[label] * given)
+        return rows, np.eye(len(self.classes_))[label]
 
     def _intercepts(self, rows: TaskRows, totals: FloatMatrix, counts: NDArray[np.float64]) -> FloatMatrix:
         del rows

@@ -1,9 +1,11 @@
-"""A time budget: what each candidate will take is measured on a part of the rows, and the dearest are left out."""
+"""Pilot fits: what each candidate will take is measured on parts of the rows of two sizes."""
 
 from __future__ import annotations
 
-import numbers
 import warnings
+from collections.abc import Collection
+from dataclasses import dataclass
+from math import log
 from time import perf_counter, process_time
 from typing import Any
 
@@ -11,88 +13,97 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from crosstask.auto._candidates import CandidateList
-
-PILOT_ROWS = 2000
 WARM_UP_ROWS = 200
-PILOT_SHARE = 0.25
+SIZES = (500, 2000)
+FEW_ROWS = 1000  # below, the first fold is as good a trial as any
+FEW_TASKS = 8
+PILOT_SHARE = 0.2  # of the budget, after which no further candidate is tried out
 
 
-def check_budget(seconds: Any) -> None:
-    """Refuse what is no number of seconds.
-
-    Raises
-    ------
-    ValueError
-        If the budget is not a positive number.
-    """
-    if isinstance(seconds, bool) or not isinstance(seconds, numbers.Real) or not float(seconds) > 0:
-        raise ValueError(f"time_budget={seconds!r} must be a number of seconds above 0, or None for no limit.")
-
-
-def keep_within(
-    listed: CandidateList, X: NDArray[np.float64], y: NDArray[Any], task: NDArray[Any], *, seconds: Any, n_fits: float
-) -> None:
-    """Leave out the dearest candidates until the rest should fit in the budget; ``listed.core`` always stays.
+@dataclass(frozen=True)
+class Cost:
+    """What a fit was measured to take at two sizes.
 
     Parameters
     ----------
-    listed : CandidateList
-        Changed in place: candidates that stay, and a finding that names the others.
-    seconds : float
-        The budget; the pilot fits count.
-    n_fits : float
-        How many fits of each candidate follow, divided by how many run at a time.
-
-    Raises
-    ------
-    ValueError
-        If the budget is not a positive number.
+    sizes : (int, int)
+        Rows of the pilot fits, the smaller first.
+    seconds : (float, float)
+        Of each.
     """
-    check_budget(seconds)
+
+    sizes: tuple[int, int]
+    seconds: tuple[float, float]
+
+    def at(self, n: float) -> float:
+        """Seconds for n rows."""
+        return continued(self.sizes, self.seconds, n)
+
+
+def continued(sizes: tuple[int, int], values: tuple[float, float], n: float) -> float:
+    """Continue a line through two points to n rows, or a power of n where the values grow faster than n does."""
+    (n1, n2), (v1, v2) = sizes, values
+    power = log(max(v2, 1e-12) / max(v1, 1e-12)) / log(n2 / n1)
+    if power > 1.0:
+        return v2 * (n / n2) ** min(power, 2.0)
+    return v2 + max(v2 - v1, 0.0) / (n2 - n1) * (n - n2)
+
+
+def expected_seconds(
+    models: list[tuple[str, Any]],
+    X: NDArray[np.float64],
+    y: NDArray[Any],
+    task: NDArray[Any],
+    *,
+    n: float,
+    seconds: float,
+    core: Collection[str],
+) -> dict[str, float]:
+    """Time pilot fits of the candidates, those of the core first, and return seconds for n rows.
+
+    Infinite for those whose turn comes too late; nothing for few rows, where the first fold will tell.
+    """
     start = perf_counter()
-    pilot = _pilot_rows(y, task)
-    scale = n_fits * len(y) / len(pilot)
-    cost: dict[str, float] = {}
-    for name, model in sorted(listed.models, key=lambda pair: pair[0] not in listed.core):
-        if name not in listed.core and perf_counter() - start > PILOT_SHARE * seconds:
-            cost[name] = np.inf
+    found: dict[str, float] = {}
+    if len(y) < FEW_ROWS:
+        return found
+    for name, model in sorted(models, key=lambda pair: pair[0] not in core):
+        if name not in core and perf_counter() - start > PILOT_SHARE * seconds:
+            found[name] = np.inf
             continue
-        cost[name] = scale * _seconds_of(model, X[pilot], y[pilot], task[pilot])
-    left = seconds - (perf_counter() - start)
-    dropped: list[str] = []
-    while sum(cost.values()) > left and any(name not in listed.core for name in cost):
-        dearest = max((name for name in cost if name not in listed.core), key=cost.__getitem__)
-        dropped.append(dearest)
-        del cost[dearest]
-    if dropped:
-        listed.models = [(name, model) for name, model in listed.models if name in cost]
-        listed.findings.append(("time-budget", f"left out to keep within {seconds:g} seconds: {', '.join(dropped)}."))
-    if sum(cost.values()) > left:
-        listed.findings.append(
-            (
-                "over-budget",
-                f"the time budget of {seconds:g} seconds is too short for what is always compared "
-                f"({', '.join(cost)}); these take about {sum(cost.values()):.0f} seconds.",
-            )
-        )
+        try:
+            found[name] = pilot_cost(model, X, y, task).at(n)
+        except ValueError:  # a part of the rows may lack a class; the first fold will tell
+            continue
+    return found
 
 
-def _seconds_of(model: Any, X: NDArray[np.float64], y: NDArray[Any], task: NDArray[Any]) -> float:
-    """Return the seconds of one fit: those of the processor where others keep it busy, and none for compiling."""
-    few = _pilot_rows(y, task, WARM_UP_ROWS)
+def pilot_cost(model: Any, X: NDArray[np.float64], y: NDArray[Any], task: NDArray[Any]) -> Cost:
+    """Time one model on two sizes, after a fit that compiles what has to be compiled."""
+    sizes = (min(SIZES[0], len(y) // 8), min(SIZES[1], len(y) // 2))
+    timed: list[float] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a part of the rows may be too few to converge on
-        for rows in (few, slice(None)):
+        for wanted in (WARM_UP_ROWS, *sizes):
+            rows = pilot_rows(y, task, wanted)
             fit: Any = clone(model)
             wall, processor = perf_counter(), process_time()
             fit.fit(X[rows], y[rows], task=task[rows])
             wall, processor = perf_counter() - wall, process_time() - processor
-    return min(wall, processor)
+            timed.append(min(wall, processor))  # that of the processor where others keep it busy
+    return Cost(sizes, (timed[1], timed[2]))
 
 
-def _pilot_rows(y: NDArray[Any], task: NDArray[Any], wanted: int = PILOT_ROWS) -> NDArray[np.intp]:
+def pilot_rows(y: NDArray[Any], task: NDArray[Any], wanted: int) -> NDArray[np.intp]:
+    """Return about so many rows of some tasks, which keep their rows as far as that leaves :data:`FEW_TASKS` of them.
+
+    Rows of a task are thinned out in the order of y, which keeps the classes in proportion.
+    """
     if len(y) <= wanted:
         return np.arange(len(y), dtype=np.intp)
-    order = np.lexsort((y, task))  # every k-th row in this order keeps tasks and classes in proportion
-    return np.sort(order[np.linspace(0, len(y) - 1, wanted).astype(np.intp)])
+    tasks, codes = np.unique(task, return_inverse=True)
+    n_tasks = min(max(round(wanted * len(tasks) / len(y)), FEW_TASKS), len(tasks))
+    chosen = np.linspace(0, len(tasks) - 1, n_tasks).astype(np.intp)
+    rows = np.flatnonzero(np.isin(codes, chosen))
+    rows = rows[np.lexsort((y[rows], codes[rows]))]
+    return np.sort(rows[np.linspace(0, len(rows) - 1, min(wanted, len(rows))).astype(np.intp)])

@@ -23,35 +23,48 @@ class Rows:
     sample_weight: Array | None
     folds: Any
 
-    def with_average_rows(self, weight: float) -> Rows:
-        r"""Add to each task one row of each class, at the mean of all rows, which together weigh ``weight``.
-
-        The row of class k weighs ``weight`` times the mean over tasks of the smoothed share of that class, so that the
-        added rows pull the log odds of a task's average row toward those of the average task: a data augmentation
-        prior (Clogg et al., 1991). With two classes in balance a weight of 2 is a normal prior of variance
-        :math:`1 / (2 / 4) = 2` on a task's intercept, as wide as ``SIGNAL``, the prior of what the columns tell;
-        a task with 20 rows of its own hardly sees it. Where folds are given, every training side gets the added rows
-        and none is held out.
-        """
+    def common_rate(self, weight: float) -> CommonRate | None:
+        """Return what ties the tasks' intercepts, with so much weight; None where there is one task or one class."""
         tasks, codes = np.unique(self.task, return_inverse=True)
         classes, label = np.unique(self.y, return_inverse=True)
         if len(tasks) < 2 or len(classes) < 2:
-            return self
+            return None
         given = np.ones(len(self.y)) if self.sample_weight is None else np.asarray(self.sample_weight, np.float64)
         counts = np.zeros((len(tasks), len(classes)))
         np.add.at(counts, (codes.reshape(-1), label.reshape(-1)), given)
         known = counts[counts.sum(axis=1) > 0]
         rate = ((known + 0.5) / (known.sum(axis=1, keepdims=True) + 0.5 * len(classes))).mean(axis=0)
-        added = np.arange(len(self.y), len(self.y) + len(tasks) * len(classes))
-        average = np.average(self.X, axis=0, weights=given)
-        folds = self.folds
+        return CommonRate(np.average(self.X, axis=0, weights=given), classes, weight * rate)
+
+
+@dataclass(frozen=True)
+class CommonRate:
+    r"""One row of each class, at the mean of all rows, which are added to the rows of each task.
+
+    The row of class k weighs ``weight`` times the mean over tasks of the smoothed share of that class, so that the
+    added rows pull the log odds of a task's average row toward those of the average task: a data augmentation
+    prior (Clogg et al., 1991). With two classes in balance a weight of 2 is a normal prior of variance
+    :math:`1 / (2 / 4) = 2` on a task's intercept, as wide as ``SIGNAL``, the prior of what the columns tell;
+    a task with 20 rows of its own hardly sees it.
+    """
+
+    average: Array
+    classes: NDArray[Any]
+    weight: Array
+
+    def added_to(self, rows: Rows) -> Rows:
+        """Return the rows and, for each task, the average ones; in given folds every training side gets these."""
+        tasks, n_classes = np.unique(rows.task), len(self.classes)
+        given = np.ones(len(rows.y)) if rows.sample_weight is None else np.asarray(rows.sample_weight, np.float64)
+        added = np.arange(len(rows.y), len(rows.y) + len(tasks) * n_classes)
+        folds = rows.folds
         if explicit_folds(folds):
             folds = [(np.concatenate([train, added]), test) for train, test in folds]
         return replace(
-            self,
-            X=np.vstack([self.X, np.tile(average, (len(added), 1))]),
-            y=np.concatenate([self.y, np.tile(classes, len(tasks))]),
-            task=np.concatenate([self.task, np.repeat(tasks, len(classes))]),
-            sample_weight=np.concatenate([given, np.tile(weight * rate, len(tasks))]),
+            rows,
+            X=np.vstack([rows.X, np.tile(self.average, (len(added), 1))]),
+            y=np.concatenate([rows.y, np.tile(self.classes, len(tasks))]),
+            task=np.concatenate([rows.task, np.repeat(tasks, n_classes)]),
+            sample_weight=np.concatenate([given, np.tile(self.weight, len(tasks))]),
             folds=folds,
         )

@@ -14,15 +14,18 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from crosstask.auto._budget import keep_within
+from crosstask.auto._budget import expected_seconds
 from crosstask.auto._candidates import CandidateList, DataShape, join_groups, make_candidates
 from crosstask.auto._findings import order_finding, table_findings, task_findings
+from crosstask.auto._growth import FlagshipGrowth
 from crosstask.auto._linear import coefficient_frame, collapse
-from crosstask.auto._parts import Clock, check_time, each_pair, forget_folds, group_labels, n_workers, target_of
+from crosstask.auto._parts import Clock, check_time, each_pair, forget_folds, group_labels, target_of
+from crosstask.auto._profile import Profile
 from crosstask.auto._reader import TableReader
 from crosstask.auto._roles import Roles, find_roles
 from crosstask.auto._summary import summarise
 from crosstask.guard import TransferGuard
+from crosstask.guard._pace import Pace, check_budget
 from crosstask.multitask._support import caller_rows, explicit_folds, local_folds
 from crosstask.tasks import TaskMixin, TaskRows
 from crosstask.tasks._ids import strange_task
@@ -34,7 +37,7 @@ def _regresses(model: Any) -> bool:
     return not is_classifier(model)
 
 
-class CrossTask(TaskMixin):
+class CrossTask(FlagshipGrowth, TaskMixin):
     """Base of the flagship estimators; see :class:`CrossTaskRegressor` for the parameters."""
 
     tasks_: NDArray[Any]
@@ -95,6 +98,7 @@ class CrossTask(TaskMixin):
         ValueError
             One line: what was given, what was expected, and what cures it.
         """
+        start = perf_counter()
         self._check_options()
         rows = self._open_fit(X, y, task, sample_weight)
         if len(rows.codes) < 2:
@@ -104,6 +108,7 @@ class CrossTask(TaskMixin):
         table = roles.feature_table(rows.X)
         self.reader_ = TableReader(roles.names).fit(table)
         matrix = each_pair(self.reader_.transform(table), rows)
+        self._profile = Profile.of(matrix, self.reader_.output_names_, self.reader_.output_levels_)
         times, groups = self._times(matrix, roles), group_labels(rows, roles)
         findings = self._first_findings(matrix, rows)
         shape = DataShape(
@@ -112,12 +117,12 @@ class CrossTask(TaskMixin):
         listed = make_candidates(self.candidates, shape)
         if isinstance(self.candidates, str) and self.candidates != "linear":
             join_groups(listed, shape, matrix, target_of(rows), rows.task)
-        if self.time_budget is not None:
-            n_fits = 11.0 / n_workers(self.n_jobs)
-            keep_within(listed, matrix, target_of(rows), rows.task, seconds=self.time_budget, n_fits=n_fits)
-        start, clock = perf_counter(), Clock(self.verbose)
+        pace = self._pace(listed, matrix, rows, start)
+        clock = Clock(self.verbose)
         self.guard_ = self._make_guard(listed, rows, sample_weight, clock)
-        self.guard_.fit(matrix, rows.y, task=rows.task, sample_weight=rows.sample_weight, time=times, groups=groups)
+        self.guard_._fit_within(
+            pace, matrix, rows.y, task=rows.task, sample_weight=rows.sample_weight, time=times, groups=groups
+        )
         for model in self.guard_.candidates_.values():
             forget_folds(model)
         if is_classifier(self):
@@ -132,7 +137,7 @@ class CrossTask(TaskMixin):
         self.training_summary_ = summarise(
             rows,
             getattr(self, "classes_", None),
-            [name for name, _ in listed.models],
+            list(self.guard_.candidates_),
             {**clock.seconds, "all": perf_counter() - start},
             getattr(y, "name", None),
         )
@@ -247,6 +252,8 @@ class CrossTask(TaskMixin):
         return getattr(self.guard_, name)
 
     def _check_options(self) -> None:
+        if self.time_budget is not None:
+            check_budget(self.time_budget)
         if self.unseen_task not in ("pooled", "error"):
             raise ValueError(f"unseen_task={self.unseen_task!r} is not known: use 'pooled' or 'error'.")
 
@@ -283,6 +290,15 @@ class CrossTask(TaskMixin):
             findings += order_finding(np.asarray(value, dtype=np.float64), rows.codes, rows.n_tasks)
         return findings
 
+    def _pace(self, listed: CandidateList, matrix: FloatMatrix, rows: TaskRows, start: float) -> Pace | None:
+        """Try the candidates out on parts of the rows, where there is a budget to keep."""
+        if self.time_budget is None:
+            return None
+        y, budget = target_of(rows), float(self.time_budget)
+        n = 0.8 * len(y)
+        expected = expected_seconds(listed.models, matrix, y, rows.task, n=n, seconds=budget, core=listed.core)
+        return Pace(budget, start, expected)
+
     def _make_guard(self, listed: CandidateList, rows: TaskRows, sample_weight: Any, clock: Any) -> Any:
         cv: Any = self.cv
         if explicit_folds(cv):
@@ -296,6 +312,8 @@ class CrossTask(TaskMixin):
             cv=cv,
             class_weight=self.class_weight,
             unseen_task="pooled",
+            race=self.time_budget is not None,
+            core=sorted(listed.core),
             n_jobs=self.n_jobs,
             random_state=self.random_state,
             verbose=clock,

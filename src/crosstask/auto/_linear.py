@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from crosstask.auto._encoder import NumericEncoder
 from crosstask.guard._held_out import ask
 from crosstask.tasks import TaskRows
+from crosstask.tasks._added import Insertion
 from crosstask.tasks._ids import strange_task
 
 Array = NDArray[np.float64]
@@ -243,3 +245,45 @@ def _crowd(guard: Any, models: list[Any], encoded: Array, tasks: Any, classes: A
 
     spread = encoded.std(axis=0)
     return affine_map(predictor, np.where(spread > 0.0, spread, 1.0))
+
+
+def newcomers(
+    model: LinearModel, before: Any, guard: Any, matrix: Array, rows: TaskRows, place: Insertion, *, seed: int
+) -> LinearModel:
+    """Return the linear model with the coefficients of tasks that came later beside the others.
+
+    Their standard errors come from refits of the new rows, reweighted, against what the old tasks share.
+    """
+    classes = getattr(guard, "classes_", None)
+    centred = classes is not None and len(classes) > 2
+    weights = np.asarray(guard.weights_.loc[rows.tasks], dtype=np.float64)
+    used = [c for c in range(weights.shape[1]) if weights[:, c].any()]
+    base = np.ones(len(rows.codes)) if rows.sample_weight is None else rows.sample_weight
+
+    def blended(candidates: list[Any]) -> tuple[Array, Array]:
+        return blend([_some(candidates[c], rows.tasks) for c in used], weights[:, used], centred)
+
+    def drawn(draw: Array) -> tuple[Array, Array]:
+        weight = base * draw
+        weight *= (np.bincount(rows.codes, base) / np.bincount(rows.codes, weight))[rows.codes]
+        added = [copy(one).add_task(matrix, rows.y, task=rows.task, sample_weight=weight) for one in before]
+        return blended(added)
+
+    before = list(before.candidates_.values())
+    coef, intercept = blended(list(guard.candidates_.values()))
+    draws = np.random.RandomState(seed).standard_exponential((model.n_draws, len(rows.codes)))
+    found = [drawn(draw) for draw in draws]
+    errors = [np.std([one[part] for one in found], axis=0, ddof=1) for part in (0, 1)]
+    return replace(
+        model,
+        coef=place.into(model.coef, coef),
+        intercept=place.into(model.intercept, intercept),
+        coef_error=place.into(model.coef_error, errors[0]),
+        intercept_error=place.into(model.intercept_error, errors[1]),
+    )
+
+
+def _some(candidate: Any, tasks: NDArray[Any]) -> _Refitted:
+    """Return the coefficients that a candidate has for some tasks."""
+    at, model = np.searchsorted(candidate.tasks_, tasks), candidate.estimator_
+    return _Refitted(model.coef_[at], model.intercept_[at])

@@ -6,7 +6,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
@@ -61,13 +60,6 @@ def forget_folds(model: Any) -> None:
     for part in (model, getattr(model, "estimator_", None)):
         if part is not None:
             part.set_params(**dict.fromkeys(fold_parameters(part)))
-
-
-def n_workers(n_jobs: int | None) -> int:
-    """Return how many fits run at a time."""
-    wanted: Any = n_jobs
-    workers: Any = effective_n_jobs(wanted)
-    return max(1, int(workers))
 
 
 def check_time(times: NDArray[np.float64], column: Any) -> None:

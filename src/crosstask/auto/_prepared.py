@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from copy import copy
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,9 +15,10 @@ from sklearn.utils.metaestimators import available_if
 from threadpoolctl import threadpool_limits
 
 from crosstask.auto._columns import is_category
-from crosstask.auto._common_rate import Rows
+from crosstask.auto._common_rate import CommonRate, Rows
 from crosstask.auto._encoder import NumericEncoder
 from crosstask.auto._steady import steadied
+from crosstask.tasks._added import can_add_task
 
 FloatMatrix = NDArray[np.float64]
 Form = Literal["encoded", "raw", "frame"]
@@ -55,6 +57,8 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         Fitted with the form "encoded" only.
     """
 
+    _common_rate: CommonRate | None = None
+
     def __init__(
         self,
         estimator: Any,
@@ -79,20 +83,40 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
             self.encoder_ = NumericEncoder(self.names, self.levels).fit(X, sample_weight=sample_weight)
         own: Any = clone(self.estimator)
         prepared = self._prepare(X)
+        self._common_rate = None
         if self.average_rows > 0.0 and task is not None:
             rows = Rows(prepared, np.asarray(y), np.asarray(task), sample_weight, own.cv)
-            rows = rows.with_average_rows(self.average_rows)
+            self._common_rate = rows.common_rate(self.average_rows)
+            rows = rows if self._common_rate is None else self._common_rate.added_to(rows)
             prepared, y, task, sample_weight = rows.X, rows.y, rows.task, rows.sample_weight
             own.set_params(cv=rows.folds)
         with self._one_thread():
             self.estimator_ = own.fit(prepared, y, task=task, sample_weight=sample_weight)
         if self.prior_width is not None:
             steadied(self.estimator_, prepared, y, task, sample_weight, width=self.prior_width)
+        self._show_learnt()
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def _show_learnt(self) -> None:
         for learnt in ("classes_", "tasks_"):
             if hasattr(self.estimator_, learnt):
                 setattr(self, learnt, getattr(self.estimator_, learnt))
-        self.n_features_in_ = X.shape[1]
+
+    @available_if(_inner_has("add_task"))
+    def add_task(self, X: FloatMatrix, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
+        """Prepare the rows of new tasks as those of fit, and let the estimator learn them beside its own."""
+        prepared = self._prepare(X)
+        if self._common_rate is not None:
+            rows = self._common_rate.added_to(Rows(prepared, np.asarray(y), np.asarray(task), sample_weight, None))
+            prepared, y, task, sample_weight = rows.X, rows.y, rows.task, rows.sample_weight
+        with self._one_thread():
+            self.estimator_ = copy(self.estimator_).add_task(prepared, y, task=task, sample_weight=sample_weight)
+        self._show_learnt()
         return self
+
+    def _can_add_task(self) -> bool:
+        return can_add_task(self.estimator_)
 
     def predict(self, X: FloatMatrix, *, task: Any = None) -> NDArray[Any]:
         """Predict by the fitted estimator."""

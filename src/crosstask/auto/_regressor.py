@@ -49,8 +49,10 @@ class CrossTaskRegressor(CrossTask, RegressorMixin, BaseEstimator):
     unseen_task : {"pooled", "error"}, default="pooled"
         Rows of tasks that fit has not seen: serve them by what the known tasks share, with a warning, or refuse.
     time_budget : float, optional
-        Seconds for the fit: the dearest candidates are left out, and named in ``findings_``. The result then depends
-        on the speed of the machine.
+        Seconds for the fit. Fits on parts of the rows tell what each candidate will take; the dearest for which there
+        is no time are left out, others leave once folds show them to be behind (the race of
+        :class:`~crosstask.TransferGuard`), and where that is not enough, fewer folds are held out. ``findings_`` names
+        them all. Where the time is short, the result depends on the speed of the machine.
     cv : int, splitter or list of (train, test), optional
         Folds of the guard; default: 10 where the median task has fewer than 50 rows, else 5.
     n_jobs : int, optional

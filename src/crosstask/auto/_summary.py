@@ -61,3 +61,19 @@ def _by_task(rows: TaskRows, classes: Any) -> dict[str, Any]:
     value: Any = rows.y if classes is None else rows.y == classes[1]
     means = np.bincount(rows.codes, value, rows.n_tasks) / np.bincount(rows.codes, minlength=rows.n_tasks)
     return {"by_task": {str(task): float(mean) for task, mean in zip(rows.tasks, means, strict=True)}}
+
+
+def with_newcomers(summary: dict[str, Any], rows: TaskRows, classes: Any) -> dict[str, Any]:
+    """Return the summary with the rows and the targets of tasks that came later; the rest is that of fit."""
+    counts = np.bincount(rows.codes, minlength=rows.n_tasks)
+    added = {str(task): int(n) for task, n in zip(rows.tasks, counts, strict=True)}
+    target = dict(summary["target"])
+    if "by_task" in target:
+        target["by_task"] = {**target["by_task"], **_by_task(rows, classes)["by_task"]}
+    return {
+        **summary,
+        "n_rows": summary["n_rows"] + len(rows.codes),
+        "n_tasks": summary["n_tasks"] + rows.n_tasks,
+        "rows_per_task": {**summary["rows_per_task"], **added},
+        "target": target,
+    }

@@ -45,6 +45,26 @@ Examples:
   crosstask fit --statistics north.stats south.stats -o model.skops
 """
 
+ADD_TASK_EXAMPLES = """
+Example:
+
+  crosstask add-task model.skops new_hospital.csv -o model_2.skops
+"""
+
+CHECK_EXAMPLES = """
+Examples:
+
+  crosstask check model.skops january.csv
+
+  crosstask check model.skops december.csv --target ill -o remarks.csv
+"""
+
+COMPARE_EXAMPLES = """
+Example:
+
+  crosstask compare model.skops model_2.skops
+"""
+
 DEMO_EXAMPLES = """
 Examples:
 
@@ -342,6 +362,57 @@ def predict(
     from crosstask.cli._predict import predict_table
 
     predict_table(model, table, output, encoding=encoding, trusted=trust or [], force=force)
+
+
+Model = Annotated[Path, typer.Argument(help="A file that `crosstask fit -o` or `save` wrote.")]
+Trust = Annotated[list[str] | None, typer.Option("--trust", help="Admit a type that a refusal named; may be repeated.")]
+Remarks = Annotated[Path | None, typer.Option("--output", "-o", help="Write the remarks as CSV.")]
+
+
+@app.command("add-task", epilog=ADD_TASK_EXAMPLES)
+def add_task(
+    model: Model,
+    table: Annotated[Path, typer.Argument(help="Rows of the new task: the columns of fit, with the target.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Save the model with the new task here.")],
+    target: Annotated[str | None, typer.Option("--target", help="The target, if fit did not know its name.")] = None,
+    encoding: Encoding = "utf-8",
+    trust: Trust = None,
+    force: Force = False,
+) -> None:
+    """Learn one more task, and leave the models of the others as they are."""
+    from crosstask.cli._later import add_task
+
+    add_task(model, table, target, output, encoding=encoding, trusted=trust or [], force=force)
+
+
+@app.command(epilog=CHECK_EXAMPLES)
+def check(
+    model: Model,
+    table: Annotated[Path, typer.Argument(help="New rows, with or without the target.")],
+    target: Annotated[str | None, typer.Option("--target", help="What came true: are tasks harmed now?")] = None,
+    output: Remarks = None,
+    encoding: Encoding = "utf-8",
+    trust: Trust = None,
+    force: Force = False,
+) -> None:
+    """Say whether a model still suits the rows that come now."""
+    from crosstask.cli._later import check_table
+
+    check_table(model, table, target, output, encoding=encoding, trusted=trust or [], force=force)
+
+
+@app.command(epilog=COMPARE_EXAMPLES)
+def compare(
+    old: Annotated[Path, typer.Argument(help="The model before.")],
+    new: Annotated[Path, typer.Argument(help="The model now.")],
+    output: Remarks = None,
+    trust: Trust = None,
+    force: Force = False,
+) -> None:
+    """Say what a new fit changed: tasks, verdicts, coefficients."""
+    from crosstask.cli._later import compare_models
+
+    compare_models(old, new, output, trusted=trust or [], force=force)
 
 
 @app.command()

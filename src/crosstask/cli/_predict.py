@@ -29,12 +29,12 @@ def predict_table(model: Path, table: Path, output: Path, *, encoding: str, trus
     from crosstask.persistence import write_atomically
 
     check_outputs([output], force=force)
-    fitted, notes = _load(model, trusted)
+    fitted, notes = load_model(model, trusted)
     column = getattr(fitted, "task_column", None)
     if not isinstance(column, str) or not hasattr(fitted, "feature_names_in_"):
         raise BadInputError(f"{model} was not fitted on a table with a named task column: use it from Python.")
     frame = read_table(table, text=[column], encoding=encoding)
-    X, said = _as_fitted(frame, fitted, table)
+    X, said = as_fitted(frame, fitted, table)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # unseen tasks are said below, and flagged in the rows
@@ -49,7 +49,7 @@ def predict_table(model: Path, table: Path, output: Path, *, encoding: str, trus
     out.print(f"{len(X):,} rows predicted: {output}", markup=False)
 
 
-def _load(model: Path, trusted: list[str]) -> tuple[Any, list[str]]:
+def load_model(model: Path, trusted: list[str]) -> tuple[Any, list[str]]:
     from crosstask.persistence import ModelFileError, UntrustedTypesError, load
 
     with warnings.catch_warnings(record=True) as caught:
@@ -69,7 +69,7 @@ def _load(model: Path, trusted: list[str]) -> tuple[Any, list[str]]:
     return fitted, [f"Note: {one.message}" for one in caught if issubclass(one.category, UserWarning)]
 
 
-def _as_fitted(frame: pd.DataFrame, fitted: Any, table: Path) -> tuple[pd.DataFrame, list[str]]:
+def as_fitted(frame: pd.DataFrame, fitted: Any, table: Path) -> tuple[pd.DataFrame, list[str]]:
     """Bring the columns into the order of fit, and the task ids into its type."""
     from crosstask.cli._tables import require_column
     from crosstask.cli._target import as_text, task_values

@@ -77,11 +77,19 @@ def cross_fitted(evidence: Evidence, mode: str, borrowed: NDArray[np.bool_]) -> 
     return weights
 
 
-def paired(evidence: Evidence, own_rows: Array, rows: Array, groups: NDArray[Any] | None, overlap: float) -> Paired:
+def paired(
+    evidence: Evidence,
+    own_rows: Array,
+    rows: Array,
+    groups: NDArray[Any] | None,
+    overlap: float,
+    *,
+    level: float = 0.025,
+) -> Paired:
     """Compare row losses with those of the own model, task by task.
 
-    The interval is Student's, on the mean of the paired differences d, whose variance is multiplied by
-    1 + K n_test / n_train, for training sets of different folds overlap (Nadeau and Bengio, 2003):
+    The interval, ``level`` on either side, is Student's, on the mean of the paired differences d, whose variance is
+    multiplied by 1 + K n_test / n_train, for training sets of different folds overlap (Nadeau and Bengio, 2003):
     var = (1 / n) var(d) (1 + K n_test / n_train). Rows of one group count once.
     """
     d = own_rows - rows
@@ -93,7 +101,7 @@ def paired(evidence: Evidence, own_rows: Array, rows: Array, groups: NDArray[Any
     squares = np.bincount(units, summed**2, evidence.n_tasks)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = squares / evidence.total**2 * n_units / (n_units - 1) * overlap
-        half = stats.t.ppf(0.975, np.maximum(n_units - 1, 1)) * np.sqrt(variance)
+        half = stats.t.ppf(1.0 - level, np.maximum(n_units - 1, 1)) * np.sqrt(variance)
         half = np.where(n_units > 1, half, np.nan)
         base = np.where(own > 0, own, np.nan)
         return Paired(mean / base, (mean - half) / base, (mean + half) / base)

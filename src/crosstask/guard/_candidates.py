@@ -10,7 +10,7 @@ from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
-from crosstask.couplings import Independent
+from crosstask.couplings import Independent, Pooled
 from crosstask.multitask import EasyAdapt, IndependentTasks, PooledTasks
 from crosstask.tasks import weight_keyword
 
@@ -107,6 +107,22 @@ def shares_nothing(estimator: Any) -> bool:
 
 def _is_constant(estimator: Any) -> bool:
     return type(estimator).__name__.startswith(_CONSTANTS)
+
+
+def pools(estimator: Any) -> bool:
+    """Tell whether one model is fitted on the rows of all tasks, the task among its features or not."""
+    if isinstance(estimator, PooledTasks):
+        return True
+    coupling = getattr(estimator, "coupling", None)
+    if coupling is not None:
+        return coupling == "pooled" or isinstance(coupling, Pooled)
+    inner = getattr(estimator, "estimator", None)
+    return inner is not None and not isinstance(estimator, (IndependentTasks, EasyAdapt)) and pools(inner)
+
+
+def never_leaves(estimator: Any) -> bool:
+    """Tell whether a race keeps a candidate: what others must be compared with, and constants, which cost nothing."""
+    return pools(estimator) or shares_nothing(estimator)
 
 
 def with_own(named: Candidates, own: str | None, classification: bool) -> tuple[Candidates, int, bool]:

@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
 from crosstask.guard._assess import calibration, cross_fitted, evidence_of, only_level, paired, relevelled
-from crosstask.guard._candidates import Candidates, shares_nothing, takes_weights
+from crosstask.guard._candidates import Candidates, never_leaves, pools, shares_nothing, takes_weights
+from crosstask.guard._contest import Contest, HeldOut, time_findings
 from crosstask.guard._evidence import Evidence
 from crosstask.guard._folds import FoldMaker, pairs_of
-from crosstask.guard._held_out import HeldOut, Plan, ask, fit_all, must_have_probabilities
+from crosstask.guard._held_out import Plan, ask, must_have_probabilities
 from crosstask.guard._intervals import measured
 from crosstask.guard._losses import LogitMixture, scores_to_probabilities
 from crosstask.guard._newcomer import Crowd
+from crosstask.guard._pace import Pace
+from crosstask.guard._race import Race
 from crosstask.guard._rules import guard_weights, sharing_stack
 from crosstask.guard._sentences import ALONE, code_of
 from crosstask.tasks import TaskRows
@@ -29,7 +32,16 @@ MIN_ROWS = 5
 
 
 def fit_guard(
-    guard: Any, rows: TaskRows, named: Candidates, own: int, added: bool, *, scoring: str, q: float, **given: Any
+    guard: Any,
+    rows: TaskRows,
+    named: Candidates,
+    own: int,
+    added: bool,
+    *,
+    scoring: str,
+    q: float,
+    pace: Pace | None,
+    **given: Any,
 ) -> None:
     """Fit the candidates, find the weights and keep arrays and plain types on the guard."""
     linear = guard.mix == "linear"
@@ -50,13 +62,8 @@ def fit_guard(
     by_class = None if guard.class_weight is None else compute_sample_weight(guard.class_weight, rows.y)
     guard._weight_of_class = None if by_class is None else by_class[np.unique(y, return_index=True)[1]]
     plan = Plan(long, classes, linear, guard.class_weight, by_class)
-    held = fit_all(named, plan, folds, maker, seed=seed, n_jobs=guard.n_jobs, progress=_progress(guard.verbose))
     weight = np.ones(n) if rows.sample_weight is None else rows.sample_weight
     weight = weight if by_class is None else weight * by_class
-    guard._names = [name for name, _ in named]
-    guard._own = own
-    guard._fitted = held.fitted
-    guard.own_ = guard._names[own]
     guard.scoring_ = scoring if scoring != "quantile" else f"quantile {q:g}"
     separate = np.array([shares_nothing(e) for _, e in named])
     kind = {
@@ -67,11 +74,37 @@ def fit_guard(
         "own": own,
         "separate": separate,
     }
+    core = _core(guard, named, own)
+    race = None
+    if guard.race:
+        stays = frozenset(c for c, (_, e) in enumerate(named) if never_leaves(e)) | core
+        names = [name for name, _ in named]
+        race = Race(names, y, rows.codes, weight, groups, rows.n_tasks, stays, kind)
+    contest = Contest(named, plan, folds, maker, seed, guard.n_jobs, _progress(guard.verbose), core, race, pace)
+    held = contest.run()
+    named, separate = [named[c] for c in held.kept], separate[held.kept]
+    own = held.kept.index(own)
+    kind = {**kind, "own": own, "separate": separate}
+    guard._names, guard._own, guard._fitted = [name for name, _ in named], own, held.fitted
+    guard.own_ = guard._names[own]
+    guard.dropped_ = [(one.name, one.fold, one.reason) for one in held.left]
     _weigh(guard, rows, y, held, weight, groups if rows.table_row is None else None, separate, kind, folds)
     guard._unseen_weights = _unseen_weights(guard, named, long, separate, seed)
     guard.findings_ = _findings(guard, named, rows, held, added, folds)
+    guard.findings_ += time_findings(held, len(folds), guard._names, pace)
     if guard.keep_oof:
         guard.oof_ = held.predictions
+
+
+def _core(guard: Any, named: Candidates, own: int) -> frozenset[int]:
+    """Positions of the candidates that neither the race nor the budget may leave out."""
+    names = [name for name, _ in named]
+    if guard.core is None:
+        return frozenset({own} | {c for c, (_, e) in enumerate(named) if pools(e)})
+    strange = [name for name in guard.core if name not in names]
+    if strange:
+        raise ValueError(f"core={guard.core!r} names {strange[0]!r}, which is none of {', '.join(map(repr, names))}.")
+    return frozenset({own} | {names.index(name) for name in guard.core})
 
 
 def _encode(guard: Any, rows: TaskRows) -> tuple[NDArray[Any], NDArray[Any] | None]:

@@ -18,6 +18,7 @@ from crosstask.guard._growth import GuardGrowth
 from crosstask.guard._held_out import ask
 from crosstask.guard._intervals import GuardIntervals
 from crosstask.guard._losses import check_scoring, scores_to_probabilities
+from crosstask.guard._pace import Pace, check_budget
 from crosstask.guard._shown import GuardResults
 from crosstask.tasks import TaskMixin, TaskRows, take_rows
 from crosstask.tasks._ids import strange_task
@@ -67,6 +68,16 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
         Reaches every candidate that takes it (as sample weights where it takes only those), and the losses.
     unseen_task : {"pooled", "error"}, default="pooled"
         Rows of unseen tasks get the weights of the stack of all tasks, over the candidates that can serve them.
+    race : bool, default=False
+        Leave out candidates that the folds so far show to be behind the best: from the second fold on, where the
+        interval of the paired difference lies above zero and there is no task in which the candidate is shown to be
+        better. The own model, those that pool all tasks (boosting with the task as a category among them) and constants
+        stay.
+    time_budget : float, optional
+        Seconds for the fit: before each fold the dearest candidates for which there is no time are left out, and where
+        that is not enough, the folds end early (not before the second). The result then depends on the machine.
+    core : list of str, optional
+        Candidates that neither leaves out; None: the own model and those that pool.
     n_jobs : int, optional
         Fits (candidate x fold) at a time; the result does not depend on it.
     random_state : int, RandomState or None
@@ -97,6 +108,8 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
         bin, predicted, observed, count of held-out rows; classifiers only.
     coverage_ : DataFrame
         task, n, coverage: share of held-out rows inside 90 % intervals (or sets) that were made without their fold.
+    dropped_ : list of (name, fold, reason)
+        Candidates that the race or the budget left out, after so many folds.
     findings_ : list of (code, sentence)
         What should be known about this fit.
     own_ : str
@@ -159,6 +172,9 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
         group_column: str | int | None = None,
         class_weight: Any = None,
         unseen_task: str = "pooled",
+        race: bool = False,
+        time_budget: float | None = None,
+        core: Any = None,
         n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int | Callable[[int, int, str], object] = 0,
@@ -175,6 +191,9 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
         self.group_column = group_column
         self.class_weight = class_weight
         self.unseen_task = unseen_task
+        self.race = race
+        self.time_budget = time_budget
+        self.core = core
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -232,6 +251,15 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
         -------
         TransferGuard
         """
+        if self.time_budget is not None:
+            check_budget(self.time_budget)
+        pace = None if self.time_budget is None else Pace(float(self.time_budget))
+        return self._fit_within(pace, X, y, task=task, sample_weight=sample_weight, time=time, groups=groups)
+
+    def _fit_within(
+        self, pace: Pace | None, X: Any, y: Any, *, task: Any, sample_weight: Any, time: Any, groups: Any
+    ) -> Self:
+        """Fit, with a clock that may have been running already."""
         self._check()
         named = check_candidates(self.candidates, self.own)
         classification = _is_classification(self)
@@ -248,6 +276,7 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
             added,
             scoring=scoring,
             q=q,
+            pace=pace,
             time=time,
             groups=groups,
             sample_weight=sample_weight,

@@ -1,18 +1,17 @@
-"""Out-of-fold predictions of every candidate, one fit for each candidate and fold, and the final fits."""
+"""One fit of one candidate on some pairs, and what it says of those held out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
-from sklearn.utils.parallel import Parallel, delayed
 
 from crosstask.guard._candidates import Candidates, prepared, takes_class_weight, takes_weights
-from crosstask.guard._folds import FoldMaker, Folds
+from crosstask.guard._folds import Folds
 from crosstask.tasks import TaskRows
 
 Array = NDArray[np.float64]
@@ -32,48 +31,11 @@ class Plan:
     weight_of_class: Array | None
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """Predictions (n_pairs, n_candidates, K) of held-out pairs, NaN where there are none, and the fold of each."""
-
-    predictions: Array
-    fold: IntVector
-    fitted: list[Any]
-    without_rows: dict[int, int]
-
-
-def fit_all(
-    candidates: Candidates, plan: Plan, folds: Folds, maker: FoldMaker, *, seed: int, n_jobs: Any, progress: Callable
-) -> HeldOut:
-    """Fit every candidate on every fold and on all pairs, and predict the pairs held out."""
-    n, everything = len(plan.rows.codes), np.arange(len(plan.rows.codes), dtype=np.intp)
-    parts = [(train, test, maker.inner(train, seed + 1)) for train, test in folds]
-    parts.append((everything, everything[:0], maker.inner(everything, seed + 1)))
-    jobs = [(c, k) for c in range(len(candidates)) for k in range(len(parts))]
-    work = (delayed(_fit_one)(candidates[c][1], plan, *parts[k], seed + c) for c, k in jobs)
-    results: Any = Parallel(n_jobs=n_jobs, return_as="generator")(work)
-    predictions, fold = np.empty((0, 0, 0)), np.full(n, -1, dtype=np.intp)
-    fitted: list[Any] = []
-    without_rows: dict[int, int] = {}
-    for done, (c, k) in enumerate(jobs, start=1):
-        model, pairs, answer = next(results)
-        what = f"{candidates[c][0]}: " + (f"fold {k + 1} of {len(folds)}" if k < len(folds) else "all rows")
-        progress(done, len(jobs), what)
-        if model is not None:
-            fitted.append(model)
-            continue
-        if predictions.size == 0:
-            predictions = np.full((n, len(candidates), answer.shape[1]), np.nan)
-        predictions[pairs, c], fold[pairs] = answer, k
-        for t in np.setdiff1d(plan.rows.codes[parts[k][1]], plan.rows.codes[pairs]):
-            without_rows[int(t)] = without_rows.get(int(t), 0) + (c == 0)
-    return HeldOut(predictions, fold, fitted, without_rows)
-
-
-def _fit_one(
+def fit_one(
     estimator: Any, plan: Plan, train: IntVector, test: IntVector, inner: Folds | None, seed: int
-) -> tuple[Any, IntVector, Array]:
+) -> tuple[Any, IntVector, Array, float]:
     """Fit on some pairs; return the model where nothing is held out, else what it says of the held-out pairs."""
+    start = perf_counter()
     final = len(test) == 0
     model = prepared(
         estimator, class_weight=plan.class_weight, seed=seed, folds=inner, unseen="pooled" if final else "error"
@@ -85,12 +47,13 @@ def _fit_one(
     options = {"sample_weight": weight} if weight is not None and takes_weights(estimator) else {}
     model.fit(part.X, part.y, task=part.task, **options)
     if final:
-        return model, test, np.empty((0, 1))
+        return model, test, np.empty((0, 1)), perf_counter() - start
     known = test[np.isin(plan.rows.codes[test], part.codes)]
     if len(known) == 0:
-        return None, known, np.empty((0, n_outputs(plan.classes, plan.linear)))
+        return None, known, np.empty((0, n_outputs(plan.classes, plan.linear))), perf_counter() - start
     held_out = plan.rows.take(known)
-    return None, known, ask(model, held_out.X, held_out.task, plan.classes, plan.linear)
+    answer = ask(model, held_out.X, held_out.task, plan.classes, plan.linear)
+    return None, known, answer, perf_counter() - start
 
 
 def n_outputs(classes: NDArray[Any] | None, linear: bool) -> int:

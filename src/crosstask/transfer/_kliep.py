@@ -127,42 +127,47 @@ class KLIEP(KernelRatio):
         return scores
 
 
-def most_likely(mean: Floats, at_target: Floats, tol: float = 1e-6, max_iter: int = 100) -> Floats:
+def most_likely(
+    mean: Floats, at_target: Floats, share: Floats | None = None, tol: float = 1e-6, max_iter: int = 100
+) -> Floats:
     """Maximise the mean log of ``at_target @ alpha`` over alpha >= 0 with ``mean @ alpha`` = 1.
 
-    Newton's method on the simplex of beta = alpha * mean: each model is a least-squares problem in beta >= 0. Centres
-    that the source never comes near (mean zero) would have an infinite ratio, and are left out.
+    ``share`` are the weights of the rows in that mean, of sum 1. Newton's method on the simplex of beta = alpha * mean:
+    each model is a least-squares problem in beta >= 0. Centres that the source never comes near (mean zero) would have
+    an infinite ratio, and are left out.
     """
     usable = mean > np.finfo(np.float64).eps * max(float(mean.max()), 1e-300)
     if not usable.any():
         usable = mean >= mean.max()
     parts = at_target[:, usable] / np.maximum(mean[usable], 1e-300)
     parts = parts / np.maximum(parts.max(axis=1, keepdims=True), 1e-300)  # a factor a row moves the log by a constant
+    share = np.full(len(parts), 1.0 / len(parts)) if share is None else share
     beta = np.full(parts.shape[1], 1.0 / parts.shape[1])
     for _ in range(max_iter):
         scaled = parts / np.maximum(parts @ beta, 1e-300)[:, None]
-        if scaled.mean(axis=0).max() <= 1.0 + tol:  # the gap to the maximum is at most this mean, less 1
+        if (share @ scaled).max() <= 1.0 + tol:  # the gap to the maximum is at most this mean, less 1
             break
-        beta = _newton_step(parts, scaled, beta)
+        beta = _newton_step(parts, scaled, share, beta)
     alpha = np.zeros(len(mean))
     alpha[usable] = beta / np.maximum(mean[usable], 1e-300)
     return alpha
 
 
-def _newton_step(parts: Floats, scaled: Floats, beta: Floats) -> Floats:
-    """Minimise |M b - 2|^2 over the simplex, which is Newton's model of the mean log, and go as far as it falls."""
+def _newton_step(parts: Floats, scaled: Floats, share: Floats, beta: Floats) -> Floats:
+    """Minimise the mean square of M b - 2 over the simplex, Newton's model of the mean log, and go while it falls."""
     from scipy.optimize import nnls
 
     n = len(scaled)
+    root = np.sqrt(n * share)
     heavy = 100.0 * np.sqrt(n)  # holds the sum of b at 1; what it leaves open is divided out
-    rows = np.vstack([scaled, np.full((1, scaled.shape[1]), heavy)])
-    aim, _ = nnls(rows, np.append(np.full(n, 2.0), heavy), maxiter=30 * scaled.shape[1])
+    rows = np.vstack([root[:, None] * scaled, np.full((1, scaled.shape[1]), heavy)])
+    aim, _ = nnls(rows, np.append(2.0 * root, heavy), maxiter=30 * scaled.shape[1])
     move = aim / max(float(aim.sum()), 1e-300) - beta
-    slope = float((scaled @ move).mean())
-    value, length = float(np.log(np.maximum(parts @ beta, 1e-300)).mean()), 1.0
+    slope = float(share @ (scaled @ move))
+    value, length = float(share @ np.log(np.maximum(parts @ beta, 1e-300))), 1.0
     while length > 1e-10:
         tried = beta + length * move
-        if float(np.log(np.maximum(parts @ tried, 1e-300)).mean()) >= value + 1e-4 * length * slope:
+        if float(share @ np.log(np.maximum(parts @ tried, 1e-300))) >= value + 1e-4 * length * slope:
             return tried
         length /= 2.0
-    return beta * scaled.mean(axis=0)  # an EM step never goes down
+    return beta * (share @ scaled)  # an EM step never goes down

@@ -17,10 +17,9 @@ from sklearn.utils.validation import check_is_fitted
 from crosstask.model_selection import task_folds
 from crosstask.tasks import fit_weighted, fresh, take_rows
 from crosstask.transfer._asks_sources import AsksSources, asks_for_classes, differing, standardised_ridge
+from crosstask.transfer._kliep import most_likely
 from crosstask.transfer._source_models import answer, read_models, union_of_labels
 from crosstask.transfer._unwrap import Floats
-
-EM_STEPS = 500
 
 
 class SourceStacking(AsksSources):
@@ -200,11 +199,6 @@ class SourceStacking(AsksSources):
 
 
 def mixture_weights(chosen: Floats, share: Floats) -> Floats:
-    """Return v in the simplex that maximises sum_i share_i log(sum_k v_k p_ik), by expectation maximisation."""
-    v = np.full(chosen.shape[1], 1.0 / chosen.shape[1])
-    for _ in range(EM_STEPS):
-        new = v * (share @ (chosen / (chosen @ v)[:, None]))
-        if float(np.abs(new - v).max()) < 1e-7:
-            return new / new.sum()
-        v = new
+    """Return v in the simplex that maximises sum_i share_i log(sum_k v_k p_ik)."""
+    v = most_likely(np.ones(chosen.shape[1]), chosen, share, tol=1e-9)
     return v / v.sum()

@@ -15,8 +15,9 @@ from crosstask.multitask._wrapper import UNSEEN
 from crosstask.multitask.boosting._design import BoostingDesign
 from crosstask.multitask.boosting._fit import Columns, Shared, TaskStage, fit_shared, fit_task_stages
 from crosstask.multitask.boosting._start import LinearStart
+from crosstask.multitask.boosting._table import TableReader, read_monotonic
 from crosstask.multitask.boosting._targets import Target
-from crosstask.tasks import TaskMixin, TaskRows, take_rows
+from crosstask.tasks import TaskMixin, TaskRows
 from crosstask.tasks._frames import as_table
 
 Array = NDArray[np.float64]
@@ -100,26 +101,28 @@ class TaskBoosting(TaskMixin):
         opened = self._open_fit(X, y, task, sample_weight)
         refuse_no_columns(opened)
         long = opened.long()
-        table = self._table(long.X)
+        self._refuse_sparse(long.X)
+        self.reader_ = TableReader.learn(long.X, self.categorical_features)
+        matrix, monotonic = self.reader_.read(self, long.X), read_monotonic(self.monotonic_cst, long.X)
         weight = np.ones(len(long.codes)) if long.sample_weight is None else long.sample_weight
         target = self._read_target(long, weight)
         n_classes, start = target.n_classes, "none" if self.monotonic_cst is not None else self.start
+        categories = self.reader_.categories
         self.design_, design = BoostingDesign.learn(
-            table, long.codes, target.y, opened.n_tasks, self.max_bins, n_classes
+            matrix, categories, long.codes, target.y, opened.n_tasks, self.max_bins, n_classes
         )
         folds = self._folds(as_table(X), opened, sample_weight) if start != "none" else []
         self.start_, offset = None, None
         if folds:
-            self.start_ = LinearStart(self.categorical_features, n_classes, self.unseen_task, self._seed())
-            offset = self.start_.fit_out_of_fold(table, long.codes, target, folds)
-        columns = Columns(design, table, long.codes, offset)
-        options = self._options(self.design_.categories(self.categorical_features, design))
-        options["monotonic_cst"] = self.design_.monotonic(self.monotonic_cst, design)
+            self.start_ = LinearStart(categories, n_classes, self.unseen_task, self._seed())
+            offset = self.start_.fit_out_of_fold(matrix, long.codes, target, folds)
+        columns = Columns(design, matrix, long.codes, offset)
+        options = {**self._options(), **self.design_.options(monotonic, design.shape[1])}
         n_direct = 1 if self.cv is None else len(folds)
         self.shared_ = fit_shared(columns, target, folds, options, start if folds else "none", n_direct)
         self.task_stages_: dict[int, TaskStage] = {}
         if self.min_task_rows is not None and opened.n_tasks > 1:
-            plain = {**self._options(self.categorical_features), "monotonic_cst": self.monotonic_cst}
+            plain = {**self._options(), "categorical_features": categories, "monotonic_cst": monotonic}
             least = int(self.min_task_rows)
             self.task_stages_ = fit_task_stages(self.shared_, columns, target, plain, opened.n_tasks, least)
         if not self.shared_.on_offset:
@@ -134,30 +137,30 @@ class TaskBoosting(TaskMixin):
     def _decide(self, X: Any, task: Any) -> tuple[TaskRows, Array]:
         """Return the opened rows, and predictions or log odds of shape (n_pairs, n_outputs)."""
         rows = self._open_predict(X, task)
-        table, codes = self._table(rows.long().X), rows.codes
+        self._refuse_sparse(X)
+        matrix, codes = self.reader_.read(self, rows.long().X), rows.codes
         unseen = np.flatnonzero(codes < 0)
         if len(unseen) and self.unseen_task == "mean":
             known = np.flatnonzero(codes >= 0)
-            few = take_rows(table, unseen)
-            every = [self._sum(few, np.full(len(unseen), t, dtype=np.intp)) for t in range(len(self.tasks_))]
+            every = [self._sum(matrix[unseen], np.full(len(unseen), t, dtype=np.intp)) for t in range(len(self.tasks_))]
             mean = np.mean(every, axis=0)
             F = np.empty((len(codes), mean.shape[1]))
             F[unseen] = mean
             if len(known):
-                F[known] = self._sum(take_rows(table, known), codes[known])
+                F[known] = self._sum(matrix[known], codes[known])
             return rows, F
-        return rows, self._sum(table, codes)
+        return rows, self._sum(matrix, codes)
 
-    def _sum(self, table: Any, codes: IntVector) -> Array:
-        offset = None if self.start_ is None else self.start_.decide(table, codes)
-        F = self.shared_.decide(Columns(self.design_.make(table, codes), table, codes, offset))
+    def _sum(self, matrix: Array, codes: IntVector) -> Array:
+        offset = None if self.start_ is None else self.start_.decide(matrix, codes)
+        F = self.shared_.decide(Columns(self.design_.make(matrix, codes), matrix, codes, offset))
         for t, own in self.task_stages_.items():
             rows = np.flatnonzero(codes == t)
             if len(rows):
-                F[rows] += own.trust * own.stage.decide(take_rows(table, rows))
+                F[rows] += own.trust * own.stage.decide(matrix[rows])
         return F
 
-    def _options(self, categorical: Any) -> dict[str, Any]:
+    def _options(self) -> dict[str, Any]:
         return {
             "learning_rate": self.learning_rate,
             "max_iter": self.max_iter,
@@ -165,7 +168,6 @@ class TaskBoosting(TaskMixin):
             "min_samples_leaf": self.min_samples_leaf,
             "l2_regularization": self.l2_regularization,
             "max_bins": self.max_bins,
-            "categorical_features": categorical,
             "random_state": self._seed(),
         }
 
@@ -180,13 +182,12 @@ class TaskBoosting(TaskMixin):
     def _seed(self) -> Any:
         return 0 if self.random_state is None else self.random_state
 
-    def _table(self, X: Any) -> Any:
+    def _refuse_sparse(self, X: Any) -> None:
         if sparse.issparse(X):
             raise TypeError(
                 f"Sparse data was passed, and {type(self).__name__} does not support sparse input: use X.toarray(), "
                 "or a linear model such as MultiTaskClassifier or MultiTaskRegressor, which takes it as it is."
             )
-        return X
 
     def _check_options(self) -> None:
         check_option("unseen_task", self.unseen_task, UNSEEN)

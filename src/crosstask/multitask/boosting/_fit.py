@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstask.multitask._support import Folds, IntVector
-from crosstask.multitask.boosting._design import with_prediction
 from crosstask.multitask.boosting._stages import DirectStage, OffsetStage, direct_losses, fit_direct, fit_offset
 from crosstask.multitask.boosting._targets import Target
-from crosstask.tasks import take_rows
 
 Array = NDArray[np.float64]
 
@@ -26,23 +24,23 @@ SURELY = 1.0  # standard errors by which trees must gain; one or two of them to 
 
 @dataclass(frozen=True)
 class Columns:
-    """What the stages read: the table with the task, the caller's table, and the linear predictor out of fold."""
+    """What the stages read: the columns with the task, those without, and the linear predictor out of fold."""
 
-    design: Any
-    table: Any
+    design: Array
+    matrix: Array
     codes: IntVector
     offset: Array | None
 
     def take(self, rows: IntVector) -> Columns:
         """Return some rows."""
         offset = None if self.offset is None else self.offset[rows]
-        return Columns(take_rows(self.design, rows), take_rows(self.table, rows), self.codes[rows], offset)
+        return Columns(self.design[rows], self.matrix[rows], self.codes[rows], offset)
 
     @property
-    def augmented(self) -> Any:
+    def augmented(self) -> Array:
         """The columns with the linear predictor among them."""
         assert self.offset is not None
-        return with_prediction(self.design, self.offset)
+        return np.hstack([self.design, self.offset])
 
 
 @dataclass(frozen=True)
@@ -181,14 +179,13 @@ def fit_task_stages(
         rows = np.flatnonzero(columns.codes == t)
         held = np.arange(len(rows)) % 5 == 4
         train, test = rows[~held], rows[held]
-        watched = (take_rows(columns.table, test), target.take(test), F[test])
-        learnt = take_rows(columns.table, train)
-        _, losses = fit_offset(learnt, target.take(train), F[train], options, watched)
+        watched = (columns.matrix[test], target.take(test), F[test])
+        _, losses = fit_offset(columns.matrix[train], target.take(train), F[train], options, watched)
         best = int(np.argmin(losses.mean(axis=1)))
         if not surely_less(losses[best], losses[0]):
             continue
         whole = {**options, "max_iter": best}
-        final, _ = fit_offset(take_rows(columns.table, rows), target.take(rows), F[rows], whole)
+        final, _ = fit_offset(columns.matrix[rows], target.take(rows), F[rows], whole)
         stages[int(t)] = TaskStage(final, len(rows) / (len(rows) + min_rows))
     return stages
 

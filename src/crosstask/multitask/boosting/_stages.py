@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
+from crosstask.multitask.boosting._table import without_empty_columns
 from crosstask.multitask.boosting._targets import Target
 
 Array = NDArray[np.float64]
@@ -38,15 +39,15 @@ class OffsetStage:
         return np.sum([[model.predict(design) for model in models] for models in self.rounds], axis=0).T
 
 
-def fit_direct(design: Any, target: Target, options: dict[str, Any]) -> DirectStage:
+def fit_direct(design: Array, target: Target, options: dict[str, Any]) -> DirectStage:
     """Fit boosting of y."""
     kind: Any = HistGradientBoostingRegressor if target.n_classes == 0 else HistGradientBoostingClassifier
     model = kind(early_stopping=False, **options)
     labels = target.y if target.n_classes == 0 else target.y.astype(np.intp)
-    return DirectStage(model.fit(design, labels, sample_weight=target.given_weight))
+    return DirectStage(model.fit(without_empty_columns(design), labels, sample_weight=target.given_weight))
 
 
-def direct_losses(stage: DirectStage, design: Any, held: Target) -> Array:
+def direct_losses(stage: DirectStage, design: Array, held: Target) -> Array:
     """Return the loss of each held-out row after 1, 2, .. trees, of shape (n_iter, n_rows)."""
     if held.n_classes == 0:
         return np.array([held.loss(p[:, None]) for p in stage.model.staged_predict(design)])
@@ -55,7 +56,7 @@ def direct_losses(stage: DirectStage, design: Any, held: Target) -> Array:
 
 
 def fit_offset(
-    design: Any,
+    design: Array,
     target: Target,
     offset: Array,
     options: dict[str, Any],
@@ -69,7 +70,7 @@ def fit_offset(
     boosting: Any = HistGradientBoostingRegressor
     n_iter = int(options["max_iter"])
     chunk = n_iter if target.n_classes == 0 else _TREES_A_ROUND
-    total = offset.copy()
+    total, columns = offset.copy(), without_empty_columns(design)
     rounds: list[list[Any]] = []
     losses: list[Array] = []
     seen = np.zeros((0, 1)) if watched is None else watched[2]
@@ -79,12 +80,12 @@ def fit_offset(
         response = target.response(total)
         size = {**options, "max_iter": min(chunk, n_iter - done)}
         models = [
-            boosting(early_stopping=False, **size).fit(design, response[:, k], target.given_weight)
+            boosting(early_stopping=False, **size).fit(columns, response[:, k], target.given_weight)
             for k in range(target.n_outputs)
         ]
         rounds.append(models)
         if done + chunk < n_iter:
-            total = total + np.stack([model.predict(design) for model in models], axis=1)
+            total = total + np.stack([model.predict(columns) for model in models], axis=1)
         if watched is not None:
             staged = [np.array(list(model.staged_predict(watched[0]))) for model in models]
             steps = np.stack(staged, axis=2)

@@ -24,19 +24,19 @@ class LinearStart(BaseEstimator):
     """Slopes tied to a shared centre, intercepts free, on filled and spread columns."""
 
     def __init__(
-        self, marked: Any = None, n_classes: int = 0, unseen_task: str = "mean", random_state: Any = None
+        self, categories: Any = (), n_classes: int = 0, unseen_task: str = "mean", random_state: Any = None
     ) -> None:
-        self.marked = marked
+        self.categories = categories
         self.n_classes = n_classes
         self.unseen_task = unseen_task
         self.random_state = random_state
 
-    def fit_out_of_fold(self, table: Any, codes: IntVector, target: Target, folds: Folds) -> Array:
+    def fit_out_of_fold(self, table: Array, codes: IntVector, target: Target, folds: Folds) -> Array:
         """Fit to all rows, and return the predictor of each row from a fit without it, of shape (n_rows, n_outputs).
 
         The given folds are used where they hold out each row once.
         """
-        self.encoder_ = linear_encoder(table, self.marked)
+        self.encoder_ = linear_encoder(table.shape[1], np.asarray(self.categories, dtype=np.intp))
         matrix = np.asarray(self.encoder_.fit_transform(table), dtype=np.float64)
         held = np.bincount(np.concatenate([test for _, test in folds]), minlength=len(codes))
         if not (held == 1).all():
@@ -53,7 +53,7 @@ class LinearStart(BaseEstimator):
         self.model_.path_ = {}
         return out
 
-    def decide(self, table: Any, codes: IntVector) -> Array:
+    def decide(self, table: Array, codes: IntVector) -> Array:
         """Return the predictor, of shape (n_rows, n_outputs)."""
         matrix = np.asarray(self.encoder_.transform(table), dtype=np.float64)
         return self._decide(self.model_, matrix, codes)

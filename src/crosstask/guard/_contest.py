@@ -1,0 +1,165 @@
+"""Every candidate on every fold and on all rows, or on fewer where a race or a time budget says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import NDArray
+from sklearn.utils.parallel import Parallel, delayed
+
+from crosstask.guard._candidates import Candidates
+from crosstask.guard._folds import FoldMaker, Folds
+from crosstask.guard._held_out import Plan, fit_one
+from crosstask.guard._pace import Pace
+from crosstask.guard._race import FIRST, Left, Race
+
+Array = NDArray[np.float64]
+IntVector = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Predictions (n_pairs, n_candidates, K) of held-out pairs, NaN where there are none, and the fold of each.
+
+    ``kept`` are the positions of the candidates compared to the end, in the order of predictions and fitted models;
+    ``left`` are the others.
+    """
+
+    predictions: Array
+    fold: IntVector
+    fitted: list[Any]
+    kept: list[int]
+    left: list[Left]
+
+
+@dataclass
+class Contest:
+    """Fits candidates round by round; whoever falls behind, or has no time left, is not fitted again.
+
+    Without a race and a pace there is one round: all folds, and all rows.
+    """
+
+    candidates: Candidates
+    plan: Plan
+    folds: Folds
+    maker: FoldMaker
+    seed: int
+    n_jobs: Any
+    progress: Callable[[int, int, str], object]
+    core: frozenset[int] = frozenset()
+    race: Race | None = None
+    pace: Pace | None = None
+    done: int = 0
+
+    def run(self) -> HeldOut:
+        """Return what was held out, and the models fitted on all pairs."""
+        n, K = len(self.plan.rows.codes), len(self.folds)
+        self._parts = [(train, test, self.maker.inner(train, self.seed + 1)) for train, test in self.folds]
+        everything = np.arange(n, dtype=np.intp)
+        self._parts.append((everything, everything[:0], self.maker.inner(everything, self.seed + 1)))
+        self._live, self._left = list(range(len(self.candidates))), list[Left]()
+        self._predictions, self._fold = np.empty((0, 0, 0)), np.full(n, -1, dtype=np.intp)
+        self._fitted: dict[int, Any] = {}
+        if self.pace is not None:
+            growth = n / float(np.mean([len(train) for train, _ in self.folds])) if K else 1.0
+            workers: Any = effective_n_jobs(self.n_jobs)
+            self.pace.begin([name for name, _ in self.candidates], int(workers), growth)
+        if self.race is None and self.pace is None:
+            self._round(list(range(K + 1)))
+        else:
+            self._folds_in_turn()
+            self._round([K])
+        kept = self._live
+        predictions = self._predictions if self._predictions.size == 0 else self._predictions[:, kept]
+        return HeldOut(predictions, self._fold, [self._fitted[c] for c in kept], kept, self._left)
+
+    def _folds_in_turn(self) -> None:
+        K = len(self.folds)
+        for k in range(K):
+            if self.pace is not None:
+                if self.pace.stop([c for c in self._live if c in self.core], k):
+                    return
+                self._drop(self.pace.too_dear(self._live, self.core, K - k), k)
+            self._round([k])
+            if self.race is not None and FIRST <= k + 1 < K:
+                overlap = sum(len(test) / len(train) for train, test in self.folds[: k + 1])
+                self._drop(self.race.behind(self._predictions, self._fold, self._live, overlap), k + 1)
+
+    def _drop(self, leaving: list[tuple[int, str]], folds: int) -> None:
+        for c, reason in leaving:
+            self._live.remove(c)
+            self._left.append(Left(self.candidates[c][0], folds, reason))
+
+    def _round(self, parts: list[int]) -> None:
+        """Fit every live candidate on these parts, at once as far as there are workers, the longest fits first."""
+        jobs = [(c, k) for c in self._live for k in parts]
+        if self.pace is not None:
+            seconds = self.pace.seconds
+            jobs.sort(key=lambda job: (job[0] not in self.core, -seconds.get(job[0], 0.0)))
+        total = self.done + len(jobs) + len(self._live) * (len(self._parts) - 1 - max(parts))
+        skipped: list[int] = []
+        results: Any = Parallel(n_jobs=self.n_jobs, return_as="generator")(self._work(jobs))
+        for c, k in jobs:
+            found = next(results)
+            self.done += 1
+            if found is None:
+                skipped.append(c)
+                continue
+            last = k == len(self.folds)
+            self.progress(
+                self.done,
+                total,
+                f"{self.candidates[c][0]}: " + ("all rows" if last else f"fold {k + 1} of {len(self.folds)}"),
+            )
+            self._keep(c, k, found)
+        out = "when its turn came there was no time left for it"
+        self._drop([(c, out) for c in dict.fromkeys(skipped)], min(parts))
+
+    def _work(self, jobs: list[tuple[int, int]]) -> Iterator[Any]:
+        """Yield the fits; the clock is looked at when a worker asks for the next."""
+        K = len(self.folds)
+        for c, k in jobs:
+            if self.pace is not None and not self.pace.may_begin(c, self._live, self.core, K - k - 1):
+                yield delayed(_no_time)()
+            else:
+                yield delayed(fit_one)(self.candidates[c][1], self.plan, *self._parts[k], self.seed + c)
+
+    def _keep(self, c: int, k: int, found: tuple[Any, IntVector, Array, float]) -> None:
+        model, pairs, answer, seconds = found
+        if k == len(self.folds):
+            self._fitted[c] = model
+            return
+        if self.pace is not None:
+            self.pace.measured(c, seconds)
+        if self._predictions.size == 0:
+            shape = (len(self._fold), len(self.candidates), answer.shape[1])
+            self._predictions = np.full(shape, np.nan)
+        self._predictions[pairs, c], self._fold[pairs] = answer, k
+
+
+def _no_time() -> None:
+    return None
+
+
+def time_findings(held: HeldOut, n_folds: int, names: list[str], pace: Pace | None) -> list[tuple[str, str]]:
+    """Name whom the race and the budget left out, and say where a budget was too short."""
+    findings: list[tuple[str, str]] = []
+    for one in held.left:
+        after = f"after fold {one.fold} of {n_folds}" if one.fold else "before the first fold"
+        findings.append(("left-out", f"{one.name} was left out {after}: {one.reason}."))
+    if pace is None:
+        return findings
+    done = int(held.fold.max()) + 1
+    if done < n_folds:
+        text = f"{done} of {n_folds} folds were held out, for the time budget left no more."
+        findings.append(("fewer-folds", text))
+    if pace.left() < 0:
+        text = (
+            f"the time budget of {pace.budget:g} seconds is too short for what is always compared ({', '.join(names)})."
+        )
+        findings.append(("over-budget", text))
+    return findings
