@@ -120,6 +120,17 @@ def test_with_every_row_inducing_the_posterior_is_the_exact_one():
     np.testing.assert_allclose(a[1], b[1], atol=1e-4)
 
 
+def test_inducing_rows_without_noise_are_no_trouble():
+    rng = np.random.default_rng(0)
+    X, task = rng.uniform(-2, 2, size=(400, 1)), np.arange(400) % 2
+    rows = GPRows(X, task, np.sin(X[:, 0]), np.ones(400))
+    B = np.array([[1.0, 0.99], [0.99, 1.0]])
+    posterior = inducing_posterior(rows, RBF(1.5), B, np.full(2, 1e-7), np.arange(300))
+    mean, variance = posterior.at(X, B[task], np.ones(400), spread=True)
+    np.testing.assert_allclose(mean, rows.y, atol=1e-3)
+    assert (variance < 1e-3).all()
+
+
 def test_beyond_max_rows_inducing_rows_come_near_the_exact_process():
     X, y, task = simulate(240, 2, 6)
     exact = MultiTaskGPRegressor(rank=1, n_restarts=0).fit(X, y, task=task)

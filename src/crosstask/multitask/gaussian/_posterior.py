@@ -19,9 +19,9 @@ _JITTER = 1e-8  # of B_tt k(x, x): inducing rows may be alike
 
 @dataclass(frozen=True)
 class Posterior:
-    """f at (x, t) is N(q'coef, k - |solve(outer, q)|^2 + |solve(inner, q)|^2), q = B[t, .] k(x, .) at the rows kept.
+    """f at (x, t) is N(q'coef, k - |v|^2 + |solve(inner, v)|^2), with v = solve(outer, q).
 
-    ``inner`` is None for the exact posterior, whose second term is absent.
+    q is B[t, .] k(x, .) at the rows kept. ``inner`` is None for the exact posterior, whose last term is absent.
     """
 
     kernel: Any
@@ -37,18 +37,19 @@ class Posterior:
         mean = q @ self.coef
         if not spread:
             return mean, None
-        explained = np.sum(solve_triangular(self.outer, q.T, lower=True, check_finite=False) ** 2, axis=0)
-        left = variance * self.kernel.diag(X) - explained
+        seen = solve_triangular(self.outer, q.T, lower=True, check_finite=False)
+        left = variance * self.kernel.diag(X) - np.sum(seen**2, axis=0)
         if self.inner is not None:
-            left += np.sum(solve_triangular(self.inner, q.T, lower=True, check_finite=False) ** 2, axis=0)
+            left += np.sum(solve_triangular(self.inner, seen, lower=True, check_finite=False) ** 2, axis=0)
         return mean, np.maximum(left, 0.0)
 
 
 def exact_posterior(rows: GPRows, kernel: Any, B: Array, noise: Array) -> Posterior:
     """Return the posterior of all rows."""
-    sigma = B[rows.codes[:, None], rows.codes] * np.asarray(kernel(rows.X), dtype=np.float64)
+    sigma = np.asarray(kernel(rows.X), dtype=np.float64)
+    sigma *= B[rows.codes[:, None], rows.codes]
     sigma[np.diag_indices_from(sigma)] += noise[rows.codes] / rows.weight
-    factor = cholesky(sigma, lower=True, check_finite=False)
+    factor = cholesky(sigma, lower=True, overwrite_a=True, check_finite=False)
     half = solve_triangular(factor, rows.y, lower=True, check_finite=False)
     coef = solve_triangular(factor, half, lower=True, trans=1, check_finite=False)
     return Posterior(kernel, rows.X, rows.codes, coef, factor, None)
@@ -64,7 +65,9 @@ def inducing_posterior(rows: GPRows, kernel: Any, B: Array, noise: Array, chosen
     seen = solve_triangular(outer, across, lower=True, check_finite=False)
     missed = np.maximum(np.diag(B)[rows.codes] * kernel.diag(rows.X) - np.sum(seen**2, axis=0), 0.0)
     precision = 1.0 / (missed + noise[rows.codes] / rows.weight)
-    inner = cholesky(inside + (across * precision) @ across.T, lower=True, check_finite=False)
-    half = solve_triangular(inner, across @ (precision * rows.y), lower=True, check_finite=False)
-    coef = solve_triangular(inner, half, lower=True, trans=1, check_finite=False)
+    # With v = solve(outer, across) the matrix is at least the identity: no noise is too small for it.
+    inner = cholesky(np.eye(len(chosen)) + (seen * precision) @ seen.T, lower=True, check_finite=False)
+    half = solve_triangular(inner, seen @ (precision * rows.y), lower=True, check_finite=False)
+    half = solve_triangular(inner, half, lower=True, trans=1, check_finite=False)
+    coef = solve_triangular(outer, half, lower=True, trans=1, check_finite=False)
     return Posterior(kernel, X, codes, coef, outer, inner)
