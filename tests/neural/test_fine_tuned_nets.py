@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
@@ -286,3 +287,56 @@ def test_bad_encoders_are_one_line(tmp_path):
             encoder.fit(["a"])
     with pytest.raises(ValueError, match="X is one text"):
         FrozenEncoder(CountingEncoder()).fit_transform("hello")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"dtype": "float16"}, "dtype='float16' is not known"),
+        ({"frozen_layers": -1}, "frozen_layers=-1 must be 0 or more"),
+        ({"learning_rate_init": -1.0}, "learning_rate_init=-1.0 must be positive"),
+        ({"batch_size": 0}, "batch_size=0 must be a positive number of rows"),
+        ({"validation_fraction": 2.0}, "validation_fraction=2.0 must lie between 0 and 1"),
+        ({"l2_sp": "much"}, "l2_sp='much' must be 0 or more"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, words):
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(ValueError, match=words):
+        FineTunedNetRegressor(**options).fit(X, X[:, 0])
+
+
+def test_a_teacher_with_a_task_column_and_tasks_of_one_row():
+    X, y, task = waves(n_rows=20)
+    frame = pd.DataFrame(X, columns=list("abc")).assign(site=task)
+    frame.loc[0, "site"] = 9
+    student = MultiTaskMLPRegressor((8,), max_epochs=3)
+    teacher = ct.MultiTaskRegressor("mean_tied", alpha=0.1, task_column="site")
+    model = Distilled(teacher, student, task_column="site").fit(frame, y)
+    assert y[0] in model.teacher_answers_  # the only row of site 9 keeps its label
+    assert np.isfinite(model.predict(frame)).all()
+
+
+def test_what_a_teacher_cannot_be_asked():
+    X, y, task = waves(n_rows=20)
+    student = MultiTaskMLPRegressor((8,), max_epochs=2)
+    with pytest.raises(ValueError, match="cv=1 must be at least 2"):
+        Distilled(Ridge(), student, cv=1).fit(X, y)
+    with pytest.raises(ValueError, match="X has one row"):
+        Distilled(Ridge(), student).fit(X[:1], y[:1])
+    with pytest.raises(ValueError, match="y holds one class"):
+        Distilled(LogisticRegression(), MultiTaskMLPClassifier((8,), max_epochs=2)).fit(
+            X, np.full(60, "ill"), task=task
+        )
+
+
+def test_vectors_have_names_and_one_width():
+    def count(texts):
+        return np.array([[len(text), text.count("!")] for text in texts])
+
+    frame = FrozenEncoder(count).set_output(transform="pandas").fit_transform(["fine", "so good!"])
+    assert frame.columns.tolist() == ["frozenencoder0", "frozenencoder1"]
+    with pytest.raises(ValueError, match=r"vectors of \[1, 2\] columns"):
+        FrozenEncoder(lambda batch: np.zeros((len(batch), len(batch))), batch_size=2).fit_transform(["a", "b", "c"])
+    with pytest.raises(ValueError, match="batch_size=0 must be at least 1"):
+        FrozenEncoder(count, batch_size=0).fit(["a"])

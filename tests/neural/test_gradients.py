@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from crosstask.neural._aggregate import make_combination, project_on_dual_cone, set_gradients, task_gradients
+from crosstask.neural._aggregate import (
+    ReusedWeights,
+    make_combination,
+    project_on_dual_cone,
+    set_gradients,
+    task_gradients,
+)
 from crosstask.neural._design import NetDesign
 from crosstask.neural._network import build_network
 from crosstask.neural._objective import RowLoss
@@ -130,3 +136,18 @@ def test_losses_by_task_of_a_step_that_lacks_one():
     )
     torch.testing.assert_close(losses, torch.tensor([2.5, 0.0, 5.0]))
     assert present.tolist() == [True, False, True]
+
+
+def test_weights_serve_four_steps_of_the_same_tasks():
+    asked = []
+
+    def combine(gram):
+        asked.append(gram)
+        return gram.diagonal()
+
+    weights, some, others = ReusedWeights(combine), torch.tensor([0, 1]), torch.tensor([1, 2])
+    grams = [torch.eye(2) * k for k in range(1, 8)]
+    found = [weights.of(gram, some)[0].item() for gram in grams[:6]]
+    assert found == [1, 1, 1, 1, 5, 5]
+    assert weights.of(grams[6], others)[0].item() == 7
+    assert len(asked) == 3

@@ -15,7 +15,7 @@ from crosstask.neural._design import NetDesign, State, from_arrays, to_arrays
 from crosstask.neural._history import TrainingHistory
 from crosstask.neural._inputs import learn_scaling
 from crosstask.neural._targets import TargetScaling, hold_out
-from crosstask.neural._torch import pick_device, require_torch
+from crosstask.neural._torch import check_training_options, pick_device, require_torch
 from crosstask.tasks import TaskData, TaskMixin, TaskRows
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 TRUNKS = ("shared", "mmoe", "ple")
 HEADS = ("linear", "low_rank", "mean_tied", "film")
-DTYPES = ("float32", "float64", "bfloat16")
 DENSE_ENOUGH = 0.3  # of a wide target: share of observed pairs from which all heads are computed for every row
 MOST_TASKS_OF_PLE = 50
 
@@ -289,7 +288,7 @@ class MultiTaskNet(TaskMixin):
         check_option("heads", self.heads, HEADS)
         check_option("weighting", self.weighting, ("mean", "uncertainty", "log", "worst_group"))
         check_option("activation", self.activation, ("relu", "tanh", "gelu"))
-        check_option("dtype", self.dtype, DTYPES)
+        check_training_options(self)
         if self.aggregator is not None and (self.trunk != "shared" or self.weighting != "mean"):
             raise ValueError(
                 "aggregator= combines gradients of a trunk that tasks share: use trunk='shared' and weighting='mean'."
@@ -297,15 +296,9 @@ class MultiTaskNet(TaskMixin):
         sizes = np.atleast_1d(self.hidden_layer_sizes)
         if self.module is None and (sizes.dtype.kind not in "iu" or (sizes < 1).any() or not len(sizes)):
             raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r} must hold positive integers.")
-        for name, least in (("max_epochs", 1), ("n_iter_no_change", 1), ("n_experts", 1), ("rank", 1)):
+        for name, least in (("max_epochs", 1), ("n_experts", 1), ("rank", 1)):
             if int(getattr(self, name)) < least:
                 raise ValueError(f"{name}={getattr(self, name)!r} must be at least {least}.")
-        if not (math.isfinite(self.learning_rate_init) and self.learning_rate_init > 0):
-            raise ValueError(f"learning_rate_init={self.learning_rate_init!r} must be positive.")
-        if self.batch_size != "auto" and (isinstance(self.batch_size, str) or int(self.batch_size) < 1):
-            raise ValueError(f"batch_size={self.batch_size!r} must be a positive number of rows, or 'auto'.")
-        if self.early_stopping and not 0.0 < self.validation_fraction < 1.0:
-            raise ValueError(f"validation_fraction={self.validation_fraction!r} must lie between 0 and 1.")
 
     def _read_target(self, rows: TaskRows, inputs: Array) -> Target:
         raise NotImplementedError

@@ -12,6 +12,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 
+from crosstask.multitask._wrapper import learn_classes
 from crosstask.neural._classifier import MultiTaskMLPClassifier
 from crosstask.neural._regressor import MultiTaskMLPRegressor
 from crosstask.tasks import TaskMixin, TaskRows, take_rows
@@ -136,7 +137,7 @@ class Distilled(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         weight = np.ones(len(rows.y)) if rows.sample_weight is None else rows.sample_weight
         ids = None if rows.door == "none" else rows.task
         if is_classifier(self.teacher):
-            self.classes_ = np.unique(rows.y)
+            self.classes_ = learn_classes(rows.y, self)
         self.teacher_answers_ = self._ask(rows, ids)
         if is_classifier(self.teacher):
             self._fit_classes(student, rows, ids, weight)
@@ -169,21 +170,34 @@ class Distilled(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         classification, y = is_classifier(self.teacher), rows.y
         if classification and not hasattr(self.teacher, "predict_proba"):
             raise ValueError(f"the teacher {type(self.teacher).__name__} has no predict_proba: use one that has.")
-        smallest = int(np.unique(y, return_counts=True)[1].min()) if classification else len(y)
-        n_folds = min(int(self.cv), smallest)
-        if n_folds < 2:
-            raise ValueError("a class has one row, so that the teacher cannot be asked about rows held out: drop it.")
         kind: Any = StratifiedKFold if classification else KFold
-        shape = (len(y), len(self.classes_)) if classification else (len(y),)
-        answers = np.zeros(shape)
-        for train, test in kind(n_folds, shuffle=True, random_state=0).split(np.zeros(len(y)), y):
+        answers = (y[:, None] == self.classes_).astype(np.float64) if classification else y.astype(np.float64)
+        for train, held in kind(self._n_folds(y), shuffle=True, random_state=0).split(np.zeros(len(y)), y):
+            test = held[np.isin(rows.codes[held], rows.codes[train])]  # a task's only row keeps its label
             teacher: Any = clone(self.teacher)
+            if getattr(teacher, "task_column", None) is not None:
+                teacher.set_params(task_column=None)  # the tasks come by task=
             given = self._given(teacher, None if ids is None else ids[train])
             teacher.fit(take_rows(rows.X, train), y[train], **given)
             asked = self._given(teacher, None if ids is None else ids[test])
             method = teacher.predict_proba if classification else teacher.predict
             answers[test] = method(take_rows(rows.X, test), **asked)
         return answers
+
+    def _n_folds(self, y: NDArray[Any]) -> int:
+        """Return the number of folds: no more than the smallest class has rows."""
+        if int(self.cv) < 2:
+            raise ValueError(
+                f"cv={self.cv!r} must be at least 2: the teacher is asked about rows that it was not fitted on."
+            )
+        smallest = int(np.unique(y, return_counts=True)[1].min()) if is_classifier(self.teacher) else len(y)
+        if smallest < 2:
+            what = "a class has" if is_classifier(self.teacher) else "X has"
+            raise ValueError(
+                f"{what} one row (n_samples={smallest}), so that the teacher cannot be asked about rows held out: two "
+                "are needed."
+            )
+        return min(int(self.cv), smallest)
 
     def _given(self, teacher: Any, ids: Any) -> dict[str, Any]:
         return {"task": ids} if ids is not None and "task" in inspect.signature(teacher.fit).parameters else {}

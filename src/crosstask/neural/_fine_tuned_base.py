@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -16,7 +17,7 @@ from crosstask.neural._design import NetDesign, State, from_arrays, to_arrays
 from crosstask.neural._history import TrainingHistory
 from crosstask.neural._inputs import learn_scaling
 from crosstask.neural._source import NetSource, read_source, trunk_state
-from crosstask.neural._torch import pick_device, require_torch
+from crosstask.neural._torch import check_training_options, pick_device, require_torch
 from crosstask.tasks._frames import as_table
 
 if TYPE_CHECKING:
@@ -280,12 +281,17 @@ class FineTunedNet:
         return {"before": float(model.score(X, y, task=task)), "after": float(tuned.score(X, y, task=task))}
 
     def _check_options(self) -> None:
+        check_training_options(self)
         if int(self.max_epochs) < 0:
             raise ValueError(f"max_epochs={self.max_epochs!r} must be 0 (probe only) or more.")
         if not 0.0 < self.layer_decay <= 1.0:
             raise ValueError(f"layer_decay={self.layer_decay!r} must lie in (0, 1].")
-        if self.l2_sp < 0:
+        if not (isinstance(self.l2_sp, Real) and self.l2_sp >= 0):
             raise ValueError(f"l2_sp={self.l2_sp!r} must be 0 or more.")
+        if int(self.frozen_layers) < 0:
+            raise ValueError(
+                f"frozen_layers={self.frozen_layers!r} must be 0 or more: layers are counted from the input."
+            )
         if self.early_stopping not in (True, False, "auto"):
             raise ValueError(f"early_stopping={self.early_stopping!r} is not known: use True, False or 'auto'.")
 

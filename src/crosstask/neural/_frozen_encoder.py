@@ -10,13 +10,13 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
 Array = NDArray[np.float64]
 POOLINGS = (None, "mean", "first")
 
 
-class FrozenEncoder(TransformerMixin, BaseEstimator):
+class FrozenEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Turn texts, images or rows into vectors by a frozen encoder; nothing is learned, and nothing is encoded twice.
 
     Parameters
@@ -109,6 +109,8 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
             raise ValueError(f"pooling={self.pooling!r} is not known: use None, 'mean' or 'first'.")
         if self.cache is not None and not self.name:
             raise ValueError("cache= needs name=, so that answers of two encoders are not mixed: name the encoder.")
+        if int(self.batch_size) < 1:
+            raise ValueError(f"batch_size={self.batch_size!r} must be at least 1.")
         if not callable(self.encoder) and not _is_session(self.encoder):
             raise ValueError(
                 f"encoder={self.encoder!r} cannot be called: give a module, an ONNX session or a callable."
@@ -145,6 +147,13 @@ class FrozenEncoder(TransformerMixin, BaseEstimator):
         known.add(new)
         self.n_encoded_ = len(new)
         answers.update(new)
+        widths = sorted({vector.shape[0] for vector in answers.values()})
+        if len(widths) > 1:
+            raise ValueError(
+                f"the encoder answered vectors of {widths} columns: it must give as many for every row; an answer for "
+                "each word needs pooling='mean' or 'first', and a cache= filled by another encoder another name=."
+            )
+        self._n_features_out = widths[0]
         return np.stack([answers[key] for key in keys])
 
     def _encode(self, rows: list[Any]) -> Array:

@@ -56,7 +56,8 @@ class MultiTaskMLPRegressor(MultiTaskNet, RegressorMixin, BaseEstimator):
     weighting : {"mean", "uncertainty", "log", "worst_group"}, default="mean"
         Of the tasks' losses: their shares; learned variances; the inverse loss, free of scales; more for the worst.
     aggregator : "upgrad", or an aggregator or weighting of torchjd, default=None
-        Combines exact gradients of each task instead of a sum of losses; it must work on their Gramian.
+        Combines exact gradients of each task instead of a sum of losses; it must work on their Gramian. The weights it
+        gives are used for four steps, so long as these show the same tasks.
     task_weight : {"rows", "equal"}, default="rows"
         c_t = 1, or n / (T n_t): every row, or every task, counts the same.
     learning_rate_init : float, default=0.003
@@ -64,8 +65,8 @@ class MultiTaskMLPRegressor(MultiTaskNet, RegressorMixin, BaseEstimator):
     weight_decay : float, default=0.1
         Of AdamW, on weights; intercepts do not decay.
     batch_size : int or "auto", default="auto"
-        Rows of a step. "auto": all of up to 200, else 1/32 of them, at least 256 and at most 4096. From 1000 tasks
-        on a step holds whole tasks.
+        Rows of a step. "auto": a sixteenth of them, at least 32 and at most 4096. From 1000 tasks on a step holds
+        whole tasks.
     max_epochs : int, default=300
         Most passes over the rows.
     early_stopping : bool, default=True

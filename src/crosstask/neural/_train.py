@@ -8,13 +8,14 @@ import math
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from crosstask.neural._aggregate import make_combination, set_gradients
+from crosstask.neural._aggregate import ReusedWeights, make_combination, set_gradients
 from crosstask.neural._history import TrainingHistory
 from crosstask.neural._network import Network
 from crosstask.neural._objective import RowLoss
@@ -145,7 +146,7 @@ class _Trainer:
         totals = torch.zeros(n_tasks, dtype=rows.weight.dtype, device=rows.X.device)
         share = totals.index_add(0, codes, rows.weight.flatten())
         self.weighting = TaskWeighting(plan.weighting, share / share.sum())
-        self.combine = None if plan.aggregator is None else make_combination(plan.aggregator)
+        self.combine = None if plan.aggregator is None else ReusedWeights(make_combination(plan.aggregator))
         groups = plan.groups or weight_groups(net, plan.weight_decay)
         groups.append({"params": list(self.weighting.parameters()), "weight_decay": 0.0})
         kept = [group for group in groups if group["params"]]
@@ -174,8 +175,10 @@ class _Trainer:
 
     def _step(self, batch: NetRows | PaddedTasks) -> Tensor:
         if isinstance(batch, PaddedTasks):
-            assert self.combine is not None
-            return set_gradients(self.net, batch, self.loss, self.combine, self.weighting.share)
+            reused = self.combine
+            assert reused is not None
+            weigh = partial(reused.of, tasks=batch.tasks)
+            return set_gradients(self.net, batch, self.loss, weigh, self.weighting.share)
         z = self.net(batch.X, batch.codes).reshape(-1, self.net.heads.shape[1])
         codes, weight = batch.pair_codes(), batch.weight.flatten()
         values = self.loss(z, batch.y.flatten(), codes)
