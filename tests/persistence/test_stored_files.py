@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
@@ -139,20 +138,37 @@ def test_only_what_may_differ_is_warned_of(tmp_path: Path) -> None:
     assert "upgrade crosstask" in _refusal(path)
 
 
+def _rewritten(path: Path, name: str, change: Any, *, signed: bool) -> None:
+    """Change one member of a model file, and the hash on its page if it shall pass for the file saved."""
+    with ZipFile(path) as archive:
+        members = {one: archive.read(one) for one in archive.namelist()}
+    members[name] = change(members[name])
+    if signed:
+        members[CARD] = json.dumps({k: v for k, v in json.loads(members[CARD]).items() if k != "sha256"}).encode()
+    with ZipFile(path, "w") as archive:
+        for one, content in members.items():
+            archive.writestr(one, content)
+
+
 def test_a_class_that_has_moved_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _small(tmp_path)
     now = "crosstask.multitask._regressor.MultiTaskRegressor"
-    with ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    members["schema.json"] = members["schema.json"].replace(b"multitask._regressor", b"multitask._former")
-    with ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
+    _rewritten(
+        path, "schema.json", lambda text: text.replace(b"multitask._regressor", b"multitask._former"), signed=True
+    )
     assert "_former" in _refusal(path)
     monkeypatch.setitem(_moved.MOVED, "crosstask.multitask._former.MultiTaskRegressor", now)
     assert type(load(path)) is ct.MultiTaskRegressor
     other = save(Ridge().fit([[0.0], [1.0]], [0.0, 1.0]), tmp_path / "other.skops").read_bytes()
     assert _moved.with_new_homes(other) == other
+
+
+def test_content_that_is_not_as_it_was_saved_is_refused(tmp_path: Path) -> None:
+    path = _small(tmp_path)
+    with ZipFile(path) as archive:
+        name = next(one for one in archive.namelist() if one.endswith(".npy"))
+    _rewritten(path, name, lambda content: content[:-1] + bytes([content[-1] ^ 1]), signed=False)
+    assert "it is not as it was saved" in _refusal(path)
 
 
 def test_pipes_are_refused_and_links_written_through(tmp_path: Path) -> None:
@@ -224,12 +240,5 @@ def test_two_processes_leave_one_whole_file(tmp_path: Path) -> None:
 
 def test_a_forged_depth_is_refused(tmp_path: Path) -> None:
     path = _small(tmp_path)
-    with ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    members["schema.json"] = b"[" * 100_000
-    buffer = io.BytesIO()
-    with ZipFile(buffer, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    path.write_bytes(buffer.getvalue())
+    _rewritten(path, "schema.json", lambda _: b"[" * 100_000, signed=True)
     assert "cannot be read as a model" in _refusal(path)

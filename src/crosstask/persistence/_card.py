@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import platform
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -46,6 +48,16 @@ def make_card(model: Any) -> dict[str, Any]:
         "keeps_training_rows": row_keepers(model),
     }
     return {name: plain(value) for name, value in card.items()}
+
+
+def digest(archive: ZipFile) -> str:
+    """Return a hash of everything in a model file but its readable page."""
+    found = hashlib.sha256()
+    for name in sorted(set(archive.namelist()) - {CARD}):
+        content = archive.read(name)
+        found.update(f"{name}\0{len(content)}\0".encode())
+        found.update(content)
+    return found.hexdigest()
 
 
 def row_keepers(model: Any) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 from zipfile import ZipFile
 
-from crosstask.persistence._card import CARD, FORMAT, versions
+from crosstask.persistence._card import CARD, FORMAT, digest, versions
 from crosstask.persistence._errors import ModelFileError, UntrustedTypesError, VersionMismatchWarning
 from crosstask.persistence._moved import with_new_homes
 from crosstask.persistence._trees import check_trees
@@ -65,6 +65,11 @@ def load(path: str | os.PathLike[str], *, trusted: Iterable[str | type] = ()) ->
     _warn_about_versions(name, card["versions"])
     admitted = {entry if isinstance(entry, str) else f"{entry.__module__}.{entry.__qualname__}" for entry in trusted}
     try:
+        with ZipFile(io.BytesIO(content)) as archive:
+            if "sha256" in card and digest(archive) != card["sha256"]:
+                raise ModelFileError(
+                    f"{name} is a damaged model file (it is not as it was saved): save or copy it again."
+                )
         content = with_new_homes(content)
         foreign = set(skops_io.get_untrusted_types(data=content))
         known = {one for one in foreign if is_known(one)}

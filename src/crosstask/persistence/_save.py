@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from crosstask.persistence._card import CARD, make_card
+from crosstask.persistence._card import CARD, digest, make_card
 from crosstask.persistence._files import check_output, write_atomically
 
 
@@ -86,5 +86,6 @@ def _archive(model: Any, card: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
     buffer.write(content)
     with ZipFile(buffer, "a", compression=ZIP_DEFLATED) as archive:
-        archive.writestr(CARD, json.dumps(card, indent=1, ensure_ascii=False, allow_nan=False))
+        page = {**card, "sha256": digest(archive)}
+        archive.writestr(CARD, json.dumps(page, indent=1, ensure_ascii=False, allow_nan=False))
     return buffer.getvalue()
