@@ -1,6 +1,9 @@
-"""The guard on simulated and on real tasks: python benchmarks/guard.py [--part simulated|real] [--replications 50].
+"""The guard on simulated and on real tasks: python benchmarks/guard.py [--part signs] [--replications 200].
 
-Prints the tables of docs/guard.md. The real tables are read from the folder that CROSSTASK_DATA names
+Prints every table of docs/guard.md, part by part: "signs" (related tasks, some of them turned, with what no rule can
+pass), "worlds" (other ways to differ), "classes" (log loss, and its charges), "crowds" (the flagship with groups) and
+"real". Numbers in brackets are the upper ends, those after ± the half widths, of 95 % intervals over the replications.
+The real tables are read from the folder that CROSSTASK_DATA names
 (default ../shared/data).
 """
 
@@ -10,7 +13,9 @@ import argparse
 import os
 import platform
 import sys
+import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -19,56 +24,34 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.guard_simulation import NAMES, Cell, simulate
-
-from crosstask.guard._evidence import Evidence
-from crosstask.guard._losses import SquaredMixture
-from crosstask.guard._rules import guard_weights
+from benchmarks.guard_batch import Tables, batch_weights, squared
+from benchmarks.guard_parts import best_candidate, bounds, change, classes, crowds, share, upper, worlds
+from benchmarks.guard_simulation import Cell, simulate
 
 Array = NDArray[np.float64]
 RELATEDNESS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 BLOCK = 50
 MODES = ("balanced", "cautious", "bold")
+PARTS = ("signs", "worlds", "classes", "crowds", "real")
 
 
-def cell_weights(cell: Cell, mode: str) -> Array:
-    """Weights that the rule gives in each replication, (n_replications, n_tasks, n_candidates)."""
-    n_replications, n_tasks, n_rows, n_candidates = cell.residuals.shape
-    weights = np.empty((n_replications, n_tasks, n_candidates))
-    codes = np.repeat(np.arange(n_tasks, dtype=np.intp), n_rows)
-    ones = np.ones(len(codes))
-    fold = np.tile(cell.fold, n_tasks)
-    for r in range(n_replications):
-        y = cell.centred[r].reshape(-1, 1)
-        predictions = y[:, :, None] - cell.residuals[r].reshape(-1, n_candidates, 1)
-        evidence = Evidence(predictions, y, codes, ones, fold, n_tasks, SquaredMixture())
-        weights[r] = guard_weights(evidence, mode).task
-    return weights
-
-
-def change(cell: Cell, weights: Array) -> Array:
-    """Relative change of the expected squared error against the own model, (n_replications, n_tasks)."""
-    own = cell.risk(np.broadcast_to(np.eye(len(NAMES))[0], weights.shape))
-    return cell.risk(weights) / own - 1.0
-
-
-def upper(values: Array) -> float:
-    """Upper end of a 95 % interval of the mean over replications, in per cent."""
-    return 100 * float(values.mean() + 1.96 * values.std(ddof=1) / np.sqrt(len(values)))
+def tables_of(cell: Cell) -> Tables:
+    """The held-out rows of a cell, as the rules see them."""
+    return squared(cell.centred[..., None] - cell.residuals, cell.centred)
 
 
 def summarise(cell: Cell, mode: str) -> dict[str, float]:
-    """Mean change, its upper end, that of the flipped tasks, and the best unguarded candidate, in per cent."""
-    found = change(cell, cell_weights(cell, mode))
-    shape = (*found.shape, len(NAMES))
-    alone = [change(cell, np.broadcast_to(np.eye(len(NAMES))[c], shape)).mean() for c in range(len(NAMES))]
+    """Mean change, its upper end, that of the flipped tasks, and the share of the best candidate's gain, per cent."""
+    found = change(cell, batch_weights(tables_of(cell), mode))
     flipped = found[:, cell.flipped].mean(axis=1) if cell.flipped.any() else np.zeros(len(found))
+    kept, half = share(found, best_candidate(cell))
     return {
         "mean": 100 * float(found.mean()),
         "upper": upper(found.mean(axis=1)),
         "flipped": 100 * float(flipped.mean()),
         "flipped upper": upper(flipped),
-        "best": 100 * float(min(alone)),
+        "kept": kept,
+        "half": half,
     }
 
 
@@ -105,9 +88,11 @@ def simulated(n_replications: int, seed: int, sizes: list[int]) -> None:
                 print(
                     f"| {mode} | {n_rows} | {mean:+.1f} | {worst['mean']:+.1f} ({worst['upper']:+.1f}) | "
                     f"{flipped['flipped']:+.1f} ({flipped['flipped upper']:+.1f}) | {same['mean']:+.1f} | "
-                    f"{100 * same['mean'] / same['best']:.0f} % |",
+                    f"{same['kept']:.1f} ± {same['half']:.1f} % |",
                     flush=True,
                 )
+            if n_rows == min(sizes):
+                bounds({key: (cell, tables_of(cell)) for key, cell in cells.items()}, n_rows)
 
 
 def data_folder() -> Path:
@@ -144,19 +129,26 @@ def real(seeds: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--part", choices=("simulated", "real", "both"), default="both")
-    parser.add_argument("--replications", type=int, default=50)
+    parser.add_argument("--part", choices=PARTS, default=None, help="one part; all of them by default")
+    parser.add_argument("--replications", type=int, default=200)
     parser.add_argument("--rows", type=int, nargs="+", default=[20, 40, 100, 300])
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seeds", type=int, default=3, help="draws of the real tables")
+    parser.add_argument("--draws", type=int, default=4, help="of the real tables, and of the crowds")
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
     print(f"Python {platform.python_version()}, numpy {np.__version__}, scikit-learn {sklearn.__version__}, ", end="")
     print(f"{platform.machine()}, {os.cpu_count()} cores")
-    if options.part in ("simulated", "both"):
-        simulated(options.replications, options.seed, options.rows)
-    if options.part in ("real", "both"):
-        real(options.seeds)
+    run: dict[str, Callable[[], None]] = {
+        "signs": lambda: simulated(options.replications, options.seed, options.rows),
+        "worlds": lambda: worlds(options.replications // 2, options.seed),
+        "classes": lambda: classes(options.replications // 2, options.seed),
+        "crowds": lambda: crowds(options.draws),
+        "real": lambda: real(options.draws),
+    }
+    for part in PARTS if options.part is None else [options.part]:
+        start = time.perf_counter()
+        run[part]()
+        print(f"({part}: {time.perf_counter() - start:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

@@ -42,6 +42,11 @@ class Cell:
     flipped: NDArray[np.bool_]
     fold: NDArray[np.intp]
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of tables and of tasks."""
+        return self.residuals.shape[0], self.residuals.shape[1]
+
     def risk(self, weights: Array) -> Array:
         """Expected squared error of the mixture with weights (n_replications, n_tasks, n_candidates)."""
         return 1.0 + np.square(np.einsum("rtc,rtcd->rtd", weights, self.excess)).sum(axis=-1)
@@ -61,19 +66,25 @@ def simulate(
     truth[:, flipped] *= -1.0
     X = rng.standard_normal((*shape, n_rows, N_FEATURES))
     y = np.einsum("rtnd,rtd->rtn", X, truth) + rng.standard_normal((*shape, n_rows))
+    residuals, excess, fold = cross_fit(X, y)
+    excess[..., :-1] -= truth[:, :, None]
+    return Cell(residuals, y - y.mean(axis=2, keepdims=True), excess, flipped, fold)
+
+
+def cross_fit(X: Array, y: Array) -> tuple[Array, Array, NDArray[np.intp]]:
+    """Return residuals of rows held out (R, T, n, C), coefficients of the refitted candidates, and the folds."""
+    n_rows = y.shape[2]
     Z = np.concatenate([X, np.ones((*X.shape[:-1], 1)), y[..., None]], axis=-1)
     n_folds = 10 if n_rows < 50 else 5
     fold = np.arange(n_rows) % n_folds
     moments = np.stack([np.einsum("rtni,rtnj->rtij", Z[:, :, fold == k], Z[:, :, fold == k]) for k in range(n_folds)])
-    residuals = np.empty((*shape, n_rows, len(NAMES)))
+    residuals = np.empty((*y.shape, len(NAMES)))
     for k in range(n_folds):
         coefficients = fit_candidates(np.delete(moments, k, axis=0))
         held_out = fold == k
         predicted = np.einsum("rtnd,rtcd->rtnc", Z[:, :, held_out, :-1], coefficients)
         residuals[:, :, held_out] = y[:, :, held_out, None] - predicted
-    excess = fit_candidates(moments)
-    excess[..., :-1] -= truth[:, :, None]
-    return Cell(residuals, y - y.mean(axis=2, keepdims=True), excess, flipped, fold)
+    return residuals, fit_candidates(moments), fold
 
 
 def fit_candidates(moments: Array) -> Array:

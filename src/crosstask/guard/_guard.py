@@ -54,7 +54,7 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
         Name of the candidate that is each task's own model. None: the first ``IndependentTasks`` or
         ``coupling="independent"``; where there is none, a tuned linear model is added.
     mode : {"balanced", "cautious", "bold"}, default="balanced"
-        "balanced" as above; "cautious" charges 1.75 log C nats for leaving the own model and does not listen to other
+        "balanced" as above; "cautious" charges 1.4 log C nats for leaving the own model and does not listen to other
         tasks; "bold" is one mixture for all tasks.
     scoring : {"log_loss", "brier"}, {"squared", "absolute"} or ("quantile", q), optional
         What is compared, also under scikit-learn's names ("neg_log_loss", ..). None: log loss or squared error.

@@ -12,7 +12,7 @@ from crosstask.guard._evidence import Evidence
 from crosstask.guard._simplex import minimise_convex, minimise_quadratic
 
 Array = NDArray[np.float64]
-CAUTIOUS_KAPPA = 1.75
+CAUTIOUS_KAPPA = 1.4
 ONE_TASK_KAPPA = 1.0
 PASSES = 3
 
