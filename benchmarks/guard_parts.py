@@ -36,7 +36,9 @@ def best_candidate(cell: Any) -> Array:
 
 
 def share(found: Array, best: Array) -> tuple[float, float]:
-    """Share of the best candidate's gain that is kept, and the half width of its interval, in per cent."""
+    """Share of the best candidate's gain that is kept, with the half width of its interval, per cent; NaN without one."""
+    if best.mean() == 0.0:
+        return float("nan"), float("nan")
     mean = found.mean(axis=1)
     kept = mean.mean() / best.mean()
     error = (mean - kept * best).std(ddof=1) / np.sqrt(len(mean)) / abs(best.mean())

@@ -1,15 +1,10 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from benchmarks.guard_batch import batch_weights, logarithmic, squared
 
 from crosstask.guard._evidence import Evidence
 from crosstask.guard._losses import LogMixture
 from crosstask.guard._rules import guard_weights
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
-from benchmarks.guard_batch import batch_weights, logarithmic, squared
 
 
 def one_by_one(tables, mode):

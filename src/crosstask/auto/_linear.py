@@ -12,6 +12,7 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from crosstask.auto._encoder import NumericEncoder
+from crosstask.guard._export import affine_map
 from crosstask.guard._held_out import ask
 from crosstask.tasks import TaskRows
 from crosstask.tasks._added import Insertion
@@ -83,13 +84,6 @@ def _coefficients(model: Any, centred: bool) -> tuple[Array, Array]:
         coef = coef - coef.mean(axis=1, keepdims=True)
         intercept = intercept - intercept.mean(axis=1, keepdims=True)
     return coef, intercept
-
-
-def affine_map(predictor: Any, scale: Array) -> tuple[Array, Array]:
-    """Read slope (K, d) and intercept (K,) off a function that is affine in x; ``scale`` is a step for each column."""
-    probes = np.vstack([np.zeros(len(scale)), np.diag(scale)])
-    z = np.asarray(predictor(probes), dtype=np.float64).reshape(len(probes), -1)
-    return ((z[1:] - z[0]) / scale[:, None]).T, z[0]
 
 
 @dataclass(frozen=True)
