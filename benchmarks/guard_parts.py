@@ -36,7 +36,7 @@ def best_candidate(cell: Any) -> Array:
 
 
 def share(found: Array, best: Array) -> tuple[float, float]:
-    """Share of the best candidate's gain that is kept, with the half width of its interval, per cent; NaN without one."""
+    """Share of the best candidate's gain that is kept, and half its interval, in per cent; NaN without a gain."""
     if best.mean() == 0.0:
         return float("nan"), float("nan")
     mean = found.mean(axis=1)

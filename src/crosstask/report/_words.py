@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from crosstask.report._data import Code, ReportData, TaskResult
+from crosstask.report._data import Code, HeldOut, ReportData, TaskResult
 from crosstask.report._scale import gain_text, listed, loss_text
 
 SAID: dict[Code, str] = {"share": "shares", "blend": "blends", "alone": "stays alone", "borrowed": "borrowed"}
@@ -39,6 +39,9 @@ def headline(data: ReportData) -> str:
     if total == 1:
         return f"There is one {plural(data.task_word, 1)} only, so there is nobody to learn from."
     better, worse = clear(data)
+    if data.held_out is not None:  # rows that neither model has seen weigh more than the folds of the fit
+        better, worse = clear(data.held_out)
+        better += data.held_out.mean.low > 0
     though = ", though none gains clearly" if better == 0 else ""
     if len(alone) == total:
         return f"Leave {_all(total).lower()} {noun} alone: sharing helps none of them."
@@ -80,7 +83,7 @@ def held_out_sentence(data: ReportData) -> str:
     size = gain_text(abs(held.mean.gain)).lstrip("+")
     compared = "the same as" if size == "0 %" else f"{size} {'lower' if held.mean.gain > 0 else 'higher'} than"
     lower = sum(task.gain > 0 for task in held.tasks)
-    better, worse = (sum(clearly) for clearly in zip(*((t.low > 0, t.high < 0) for t in held.tasks), strict=True))
+    better, worse = clear(held)
     return (
         f"On the {held.mean.rows:,} {held.row_word} that neither has seen, the guarded model's mean {data.loss} is "
         f"{compared} that of each {one}'s own model ({loss_text(held.mean.guarded_loss)} against "
@@ -103,7 +106,7 @@ def _lose(worse: int) -> str:
     return "none loses" if worse == 0 else f"{worse} lose{'s' if worse == 1 else ''}"
 
 
-def clear(data: ReportData) -> tuple[int, int]:
+def clear(data: ReportData | HeldOut) -> tuple[int, int]:
     """Count the tasks whose whole interval lies above, and below, zero."""
     better = sum(math.isfinite(task.low) and task.low > 0 for task in data.tasks)
     worse = sum(math.isfinite(task.high) and task.high < 0 for task in data.tasks)
