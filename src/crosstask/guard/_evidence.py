@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstask.guard._losses import MixtureLoss
+from crosstask.guard._losses import MixtureLoss, SquaredMixture
 
 Array = NDArray[np.float64]
 IntVector = NDArray[np.intp]
 Model = tuple[Array, Array, Array]
+SMALL_TASK = 400  # rows below which tasks are summed together
+AT_ONCE = 4_000_000  # numbers
 
 
 @dataclass(frozen=True)
@@ -136,15 +139,19 @@ class Evidence:
             return np.ones(self.n_tasks)
         rows = self.candidate_rows() if rows is None else rows
         own = self.mean(rows[:, self.own])
-        null = np.zeros(self.n_tasks)
-        for t in range(self.n_tasks):
-            part = slice(self.offsets[t], self.offsets[t + 1])
-            if self.total[t] > 0:
-                best = self.loss.constant(self.y[part], self.weight[part])
-                losses = self._null(self.y[part], best)
-                null[t] = np.average(losses, weights=self.weight[part])
-        scale = np.fmax(own, 0.01 * null)
+        scale = np.fmax(own, 0.01 * self._null_losses())
         return np.where(scale > 0, scale, 1.0)
+
+    def _null_losses(self) -> Array:
+        """Mean loss of each task's best constant; 0 for a task without rows."""
+        if isinstance(self.loss, SquaredMixture):
+            return np.nan_to_num(self.mean(self._null(self.y, self.mean(self.y)[self.codes])))
+        null = np.zeros(self.n_tasks)
+        for t in np.flatnonzero(self.total > 0):
+            part = slice(self.offsets[t], self.offsets[t + 1])
+            best = self.loss.constant(self.y[part], self.weight[part])
+            null[t] = np.average(self._null(self.y[part], best), weights=self.weight[part])
+        return null
 
     def _null(self, y: Array, best: Array) -> Array:
         return self.loss.exact(y, np.broadcast_to(best, y.shape))
@@ -166,10 +173,24 @@ class Evidence:
         curvature = factor[:, None, None] * self.loss.curvature(self.y, z)
         gradient = np.zeros((self.n_tasks, n_candidates))
         hessian = np.zeros((self.n_tasks, n_candidates, n_candidates))
-        for t in range(self.n_tasks):
-            part = slice(self.offsets[t], self.offsets[t + 1])
-            P = self.predictions[part]
-            gradient[t] = np.tensordot(P, slope[part], ([0, 2], [0, 1]))
-            bent = P @ curvature[part] if P.shape[2] > 1 else P * curvature[part]
-            hessian[t] = np.tensordot(P, bent, ([0, 2], [0, 2]))
+        filled = np.flatnonzero(self.offsets[1:] > self.offsets[:-1])
+        for some in self._chunks(filled):
+            first, last = self.offsets[some[0]], self.offsets[some[-1] + 1]
+            P, starts = self.predictions[first:last], self.offsets[some] - first
+            bent = P @ curvature[first:last] if P.shape[2] > 1 else P * curvature[first:last]
+            if len(some) == 1:  # many rows: a product of matrices beats a sum over rows
+                gradient[some[0]] = np.tensordot(P, slope[first:last], ([0, 2], [0, 1]))
+                hessian[some[0]] = np.tensordot(P, bent, ([0, 2], [0, 2]))
+                continue
+            gradient[some] = np.add.reduceat(np.einsum("ncK,nK->nc", P, slope[first:last]), starts)
+            hessian[some] = np.add.reduceat(P @ bent.swapaxes(1, 2), starts)
         return value, gradient, hessian
+
+    def _chunks(self, filled: IntVector) -> Iterator[IntVector]:
+        """Yield neighbouring tasks that are small enough to be taken row by row, and each large one alone."""
+        small = self.offsets[filled + 1] - self.offsets[filled] < SMALL_TASK
+        at_once = max(AT_ONCE // (SMALL_TASK * self.n_candidates**2), 1)
+        edges = np.flatnonzero(np.diff(small.astype(np.int8)) != 0) + 1
+        for run in np.split(filled, edges):
+            size = at_once if len(run) and self.offsets[run[0] + 1] - self.offsets[run[0]] < SMALL_TASK else 1
+            yield from (run[k : k + size] for k in range(0, len(run), size))

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from crosstask.couplings import Coupling, Decomposed, MeanTied, Pooled, as_coupling
 from crosstask.losses import Loss
@@ -22,6 +23,8 @@ from crosstask.tasks._data import column_scale
 from crosstask.tasks._frames import as_table
 
 Array = NDArray[np.float64]
+FEW_ROWS = 100  # of a task, on average, below which predictions are taken row by row
+AT_ONCE = 8192  # rows
 #: Attributes that only some couplings give.
 LEARNT = ("completed_coef_", "components_", "outlier_tasks_", "task_covariance_", "clusters_", "subspace_")
 
@@ -263,12 +266,10 @@ class LinearTasks(TaskMixin):
             z = np.asarray(matrix @ coef.reshape(n_tasks * k, d).T).reshape(-1, n_tasks, k) + intercept
             z = z if known is None else z + known[:, None, None]
             return z[:, rows.wide_order]
-        order = np.argsort(rows.codes, kind="stable")  # one sort, where a search for each task would be quadratic
-        z = np.empty((len(rows.codes), k))
-        for pairs in np.split(order, np.flatnonzero(np.diff(rows.codes[order])) + 1):
-            code = rows.codes[pairs[0]]
-            w, b = (coef[code], intercept[code]) if code >= 0 else self._for_unseen(k, d)
-            z[pairs] = matrix[pairs] @ w.T + b
+        if (rows.codes < 0).any():  # code -1 reads the last place
+            w, b = self._for_unseen(k, d)
+            coef, intercept = np.concatenate([coef, w[None]]), np.concatenate([intercept, b[None]])
+        z = _of_tasks(matrix, rows.codes, coef) + intercept[rows.codes]
         return z if known is None else z + known[:, None]
 
     def _for_unseen(self, k: int, d: int) -> tuple[Array, Array]:
@@ -301,6 +302,21 @@ class LinearTasks(TaskMixin):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _of_tasks(matrix: Any, codes: NDArray[np.intp], coef: Array) -> Array:
+    """Return x_i'w of each row and output, w of the row's task, shape (n_rows, K)."""
+    z = np.empty((len(codes), coef.shape[1]))
+    order = np.argsort(codes, kind="stable")  # one sort, where a search for each task would be quadratic
+    groups = np.flatnonzero(np.diff(codes[order])) + 1
+    if sparse.issparse(matrix) or len(codes) > FEW_ROWS * (len(groups) + 1):
+        for pairs in np.split(order, groups):
+            z[pairs] = matrix[pairs] @ coef[codes[pairs[0]]].T
+        return z
+    for first in range(0, len(codes), AT_ONCE):  # a row at a time, where a task has too few for a product of matrices
+        some = order[first : first + AT_ONCE]
+        z[some] = np.einsum("id,ikd->ik", matrix[some], coef[codes[some]])
+    return z
 
 
 def _squeezed(values: Array) -> Array:
