@@ -16,6 +16,7 @@ function measure(frame) {
   found.folded = page.documentElement.scrollWidth;
   page.querySelectorAll("details").forEach(part => part.open = true);
   found.unfolded = page.documentElement.scrollWidth;
+  found.sideways = [...page.querySelectorAll(".wide")].filter(table => table.scrollWidth > table.clientWidth).map(table => table.closest("section")?.id);
   const drawings = [...page.querySelectorAll("svg")].filter(drawing => !drawing.parentElement.closest("svg"));
   found.drawings = drawings.length;
   const told = drawing => drawing.ariaHidden === "true" || (drawing.role === "img" && drawing.ariaLabel);

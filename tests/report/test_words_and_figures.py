@@ -32,6 +32,12 @@ def test_headlines(report_data: Make) -> None:
     assert said == "All 4 hospitals may share, though none gains clearly."
     said = headline(_coded(vague, "share", "alone", "share", "borrowed"))
     assert said == "3 of 4 hospitals may share, though none gains clearly; hungary is best left alone."
+    clear = HeldOutScores("mean", 800, 0.48, 0.44, 0.08, 0.02, 0.14, 0.7, 0.8)
+    proof = HeldOut("Drawn.", "patients", (replace(clear, low=-0.1),) * 4, clear)
+    tested = replace(_coded(vague, "share", "alone", "share", "borrowed"), held_out=proof)
+    assert headline(tested) == "3 of 4 hospitals learn from the others; hungary is best left alone."
+    unclear = replace(proof, mean=replace(clear, low=-0.1))
+    assert "none gains clearly" in headline(replace(tested, held_out=unclear))
     data = replace(vague, tasks=tuple(replace(task, low=0.1) for task in vague.tasks))
     assert headline(_coded(data, "share", "blend", "share", "borrowed")) == "All 4 hospitals learn from the others."
     assert headline(_coded(data, *["alone"] * 4)) == "Leave all 4 hospitals alone: sharing helps none of them."
