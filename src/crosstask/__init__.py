@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.couplings import TaskCovariance as TaskCovariance
     from crosstask.couplings import TaskNorm as TaskNorm
     from crosstask.couplings import TraceNorm as TraceNorm
+    from crosstask.couplings import TwoLevels as TwoLevels
     from crosstask.couplings import dirty as dirty
     from crosstask.couplings import low_rank_sparse as low_rank_sparse
     from crosstask.couplings import outlier_robust as outlier_robust
@@ -121,6 +122,7 @@ _CATALOGUE = {
         "TaskCovariance",
         "TaskNorm",
         "TraceNorm",
+        "TwoLevels",
         "dirty",
         "low_rank_sparse",
         "outlier_robust",

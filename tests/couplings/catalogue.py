@@ -15,6 +15,7 @@ from crosstask.couplings import (
     TaskCovariance,
     TaskNorm,
     TraceNorm,
+    TwoLevels,
     dirty,
     low_rank_sparse,
     outlier_robust,
@@ -30,6 +31,8 @@ PLAIN = [
     GraphTied(weights=[[0, 1, 1], [1, 0, 2], [1, 2, 0]], ridge=0.2),
     FusedInTime(weight=1.2),
     FusedInTime([2, 0, 1]),
+    TwoLevels([0, 1, 0], between=0.5, weight=1.3),
+    TwoLevels([0, 0, 1], between=2.0, centre_weight=0.0),
 ]
 
 SPECTRAL = [

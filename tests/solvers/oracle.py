@@ -21,6 +21,7 @@ from crosstask.couplings import (
     TaskCovariance,
     TaskNorm,
     TraceNorm,
+    TwoLevels,
 )
 from crosstask.losses import Huber, Logistic, Poisson, Quantile, Squared, SquaredHinge
 
@@ -64,6 +65,11 @@ def penalty(coupling, W, T, K):  # noqa: C901 (a case for each coupling)
         case GraphTied():
             tied = sum(a * cp.sum_squares(W[s] - W[t]) for s, t, a in weighted_edges(coupling, T))
             return 0.5 * tied + 0.5 * coupling.ridge * sum(cp.sum_squares(w) for w in W), []
+        case TwoLevels():
+            centre, groups = cp.Variable(W[0].shape), {g: cp.Variable(W[0].shape) for g in coupling.groups}
+            own = sum(cp.sum_squares(w - groups[g]) for w, g in zip(W, coupling.groups, strict=True))
+            between = coupling.between * sum(cp.sum_squares(u - centre) for u in groups.values())
+            return 0.5 * (own + between + coupling.centre_weight * cp.sum_squares(centre)), []
         case Decomposed():
             held = [[cp.Variable(w.shape) for w in W] for _ in coupling.parts]
             pieces = [penalty(part, own, T, K) for part, own in zip(coupling.parts, held, strict=True)]

@@ -11,7 +11,7 @@ from tests.couplings.catalogue import PLAIN, SPECTRAL, SUMS
 from tests.solvers.oracle import joint_optimum
 from tests.solvers.zoo import objective, related, zoo
 
-from crosstask.couplings import FusedInTime, GraphTied, TaskCovariance, dirty
+from crosstask.couplings import FusedInTime, GraphTied, TaskCovariance, TwoLevels, dirty
 from crosstask.losses import as_loss
 from crosstask.solvers import Problem, alpha_grid, solve
 
@@ -115,6 +115,8 @@ def fitting(coupling, n_tasks):
     """The coupling for another number of tasks."""
     if isinstance(coupling, GraphTied):
         return GraphTied([(t, t + 1) for t in range(n_tasks - 1)], ridge=0.1)
+    if isinstance(coupling, TwoLevels):
+        return TwoLevels([t % 2 for t in range(n_tasks)], between=0.5)
     return FusedInTime() if isinstance(coupling, FusedInTime) else coupling
 
 
@@ -125,6 +127,9 @@ def relabelled(coupling, place):
     if isinstance(coupling, GraphTied) and coupling.edges is not None:
         edges = [(int(place[e[0]]), int(place[e[1]]), *e[2:]) for e in coupling.edges]
         return GraphTied(edges, ridge=coupling.ridge, weight=coupling.weight)
+    if isinstance(coupling, TwoLevels):
+        groups = [coupling.groups[t] for t in np.argsort(place)]
+        return TwoLevels(groups, between=coupling.between, centre_weight=coupling.centre_weight, weight=coupling.weight)
     if isinstance(coupling, GraphTied):
         back = np.argsort(place)
         return GraphTied(weights=np.asarray(coupling.weights)[np.ix_(back, back)], ridge=coupling.ridge)

@@ -21,6 +21,7 @@ from crosstask.couplings._stacked import Stacked
 from crosstask.couplings._task_covariance import TaskCovariance
 from crosstask.couplings._task_norm import TaskNorm
 from crosstask.couplings._trace_norm import TraceNorm
+from crosstask.couplings._two_levels import TwoLevels
 
 __all__ = [
     "Clustered",
@@ -40,6 +41,7 @@ __all__ = [
     "TaskCovariance",
     "TaskNorm",
     "TraceNorm",
+    "TwoLevels",
     "as_coupling",
     "dirty",
     "low_rank_sparse",

@@ -26,7 +26,15 @@ Array = NDArray[np.float64]
 FEW_ROWS = 100  # of a task, on average, below which predictions are taken row by row
 AT_ONCE = 8192  # rows
 #: Attributes that only some couplings give.
-LEARNT = ("completed_coef_", "components_", "outlier_tasks_", "task_covariance_", "clusters_", "subspace_")
+LEARNT = (
+    "completed_coef_",
+    "components_",
+    "outlier_tasks_",
+    "task_covariance_",
+    "clusters_",
+    "subspace_",
+    "group_centres_",
+)
 
 
 @dataclass(frozen=True)
@@ -149,8 +157,8 @@ class LinearTasks(TaskMixin):
         Raises
         ------
         ValueError
-            If a task is known already, or the coupling (``GraphTied``, ``FusedInTime``, sums of norms) shares nothing
-            that could be held fixed.
+            If a task is known already, or the coupling (``GraphTied``, ``FusedInTime``, ``TwoLevels``, sums of norms)
+            shares nothing that could be held fixed.
 
         Notes
         -----
