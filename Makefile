@@ -62,7 +62,7 @@ bench: $(VENV)/.dev $(VENV)/.bench .venv-peers/.ready  ## every benchmark of the
 
 $(VENV)/.bench: $(VENV)/.dev
 	@echo "installing the peers that the benchmarks compare with into $(VENV) ..."
-	@$(PIP) skglm catboost gpboost statsmodels
+	@$(PIP) -e ".[dev,neural,bench]"
 	@touch $@
 
 .venv-peers/.ready: | $(BIN)/python  # adelie needs NumPy 1, celer a scikit-learn before 1.6

@@ -12,6 +12,7 @@ from scipy import sparse
 from crosstask.couplings import Coupling, Decomposed, MeanTied, Pooled, as_coupling
 from crosstask.losses import Loss
 from crosstask.multitask._add_task import Fitted, add_tasks, shared_part
+from crosstask.multitask._callbacks import Callbacks, Telling, with_callbacks
 from crosstask.multitask._choice import choose
 from crosstask.multitask._measured import Mask, measured_scale, read_measured, without_unmeasured
 from crosstask.multitask._support import Folds, check_option
@@ -45,6 +46,7 @@ class Plan:
     folds: Folds | None  # None: each row alone
     scale: Array
     origin: Array | None = None  # (T, d): what was taken from the rows of each task
+    telling: Telling | None = None
 
 
 def check_leave_one_out(cv: str, loss: Loss, coupling: Coupling) -> None:
@@ -57,7 +59,7 @@ def check_leave_one_out(cv: str, loss: Loss, coupling: Coupling) -> None:
         )
 
 
-class LinearTasks(TaskMixin):
+class LinearTasks(Callbacks, TaskMixin):
     """Base of the linear estimators; a subclass turns y into numbers and the predictor into an answer."""
 
     coupling: str | Coupling
@@ -82,6 +84,7 @@ class LinearTasks(TaskMixin):
     n_features_in_: int
     _fitted: Fitted
 
+    @with_callbacks
     def fit(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
         """Fit one linear model for each task, jointly.
 
@@ -101,6 +104,7 @@ class LinearTasks(TaskMixin):
         Self
         """
         coupling = self._check_options()
+        telling = Telling(self).begin(X, y)
         rows, known = self._split_known(self._open_fit(X, y, task, sample_weight))
         matrix = numeric_matrix(self, rows.X, gaps=self.measured is not None)
         measured = None if self.measured is None else read_measured(self.measured, matrix, rows)
@@ -128,7 +132,8 @@ class LinearTasks(TaskMixin):
             strata = loss.classifies
             folds = read_folds(self.cv, table, rows, sample_weight, self.random_state, strata=strata)
         self._fitted = Fitted.on(data, scale, counts=loss.log_link)
-        self._fit_joint(data, coupling, Plan(objective, folds, scale))
+        self._fit_joint(data, coupling, Plan(objective, folds, scale, telling=telling))
+        telling.end()
         return self
 
     def add_task(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
@@ -221,17 +226,21 @@ class LinearTasks(TaskMixin):
         self.__dict__ |= coupling.attributes_of(fitted.parts)
 
     def _solve(self, data: TaskData, coupling: Coupling, plan: Plan) -> tuple[Solution, Any, dict[str, Any]]:
-        choice = choose(
-            data,
-            plan.folds,
-            plan.objective,
-            coupling,
-            self.alpha,
-            self.n_alphas,
-            n_jobs=self.n_jobs,
-            verbose=self.verbose,
-        )
-        return choice.refit(data, plan.objective, self.tol, verbose=self.verbose), choice.alpha, choice.path
+        telling = plan.telling or Telling(self)
+        with telling.folds(len(plan.folds or ()) if self.alpha == "auto" else 0) as verbose:
+            choice = choose(
+                data,
+                plan.folds,
+                plan.objective,
+                coupling,
+                self.alpha,
+                self.n_alphas,
+                n_jobs=self.n_jobs,
+                verbose=verbose,
+            )
+        with telling.iterates() as verbose:
+            fitted = choice.refit(data, plan.objective, self.tol, verbose=verbose)
+        return fitted, choice.alpha, choice.path
 
     def _check_options(self) -> Coupling:
         check_option("unseen_task", self.unseen_task, UNSEEN)
