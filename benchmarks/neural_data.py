@@ -197,25 +197,13 @@ def text(seeds: int) -> None:
     print(
         f"encoded {encoder.n_encoded_} sentences in {time.perf_counter() - start:.1f} s (the others were in the cache)"
     )
-    own, pooled, loose, tight = (
-        kind(LogisticRegression(C=C, max_iter=2000))
-        for kind, C in (
-            (ct.IndependentTasks, 3.0),
-            (ct.PooledTasks, 3.0),
-            (ct.PooledTasks, 30.0),
-            (ct.PooledTasks, 1.0),
-        )
-    )
-    candidates = [
-        ("own", own),
-        ("pooled, C=30", loose),
-        ("pooled, C=1", tight),
-    ]  # few rows want the one, many the other
+    line = LogisticRegression(C=3.0, class_weight="balanced", max_iter=2000)  # ten rows are seldom half and half
+    own, pooled = ct.IndependentTasks(line), ct.PooledTasks(line)
     models = {
         "single": own,
         "pooled": pooled,
         "net": ct.MultiTaskMLPClassifier((64,)),
-        "guarded": ct.TransferGuard(candidates, random_state=0),
+        "guarded": ct.TransferGuard([("own", own), ("pooled", pooled)], own="own", random_state=0),
     }
     for n in (10, 50, 200):
         draws = [drawn(X, y, task, *split_by_task(task, n, seed, y), accuracy) for seed in range(seeds)]
