@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import Ridge
 
-from crosstask import advise
+from crosstask import CrossTaskRegressor, advise
+from crosstask.advisor import Advice
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +128,103 @@ def test_one_task_is_not_said_to_differ_from_others(shops):
 def test_a_target_without_anything_to_explain_gets_one_line(shops, level):
     with pytest.raises(ValueError, match="y does not vary inside any task, so there is nothing"):
         advise(shops[0], level, task_column="shop", random_state=0)
+
+
+def test_one_target_is_answered_in_the_first_line(shops):
+    frame, y = shops
+    advice = advise(frame, y, task_column="shop", target_task="odd", priority="speed", random_state=0)
+    assert advice.first_line.startswith("Leave odd alone")
+
+
+def test_what_is_worse_than_one_model_each_is_said_in_the_first_line(advice):
+    worse = advice.estimator.guard_.__class__.__new__(type(advice.estimator.guard_))
+    worse.__dict__.update(advice.estimator.guard_.__dict__)
+    gain = {name: values.copy() for name, values in worse._gain.items()}
+    gain["guarded_loss"] = 1.1 * gain["own_loss"]
+    gain["gain"], gain["low"], gain["high"] = np.full(5, -0.1), np.full(5, -0.2), np.full(5, -0.05)
+    worse._gain = gain
+    model = type(advice.estimator).__new__(type(advice.estimator))
+    model.__dict__.update({**advice.estimator.__dict__, "guard_": worse})
+    said = replace(advice, estimator=model).first_line
+    assert "10.0 % above that of one model each: the candidate 'own' is the safer choice" in said
+    assert "clearly worse than a model of its own for" in said
+    assert "10.0 % above that of its own model" in replace(advice, estimator=model, target="a").first_line
+
+
+def test_a_fitted_model_gives_advice_from_what_it_knows(shops):
+    frame, y = shops
+    model = CrossTaskRegressor([Ridge()], task_column="shop", random_state=0).fit(frame, y)
+    advice = model.advice_
+    assert isinstance(advice, Advice)
+    assert " of 5 shops " in advice.first_line
+    assert advice.frame()["candidate"].tolist() == list(model.candidates_)
+    assert "CT004" in {one.code for one in advice.findings}
+    assert "<h1>" in advice.to_html()
+
+
+class Stopped(RegressorMixin, BaseEstimator):
+    """Behaves as if Ctrl-C was pressed in its n-th fit."""
+
+    fits = 0
+
+    def fit(self, X, y):
+        Stopped.fits += 1
+        if Stopped.fits == 9:
+            raise KeyboardInterrupt
+        self.mean_ = y.mean()
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.mean_)
+
+
+def test_an_interrupted_comparison_leaves_what_was_known(shops, monkeypatch, tmp_path):
+    frame, y = shops
+    listed = CrossTaskRegressor.fit
+
+    def fit(self, X, y, **rest):
+        self.candidates = ["own", "pooled", ("stopped", Stopped())]
+        return listed(self, X, y, **rest)
+
+    monkeypatch.setattr(CrossTaskRegressor, "fit", fit)
+    advice = advise(frame, y, task_column="shop", random_state=0)
+    assert advice.interrupted
+    assert advice.first_line.startswith("Interrupted after 1 fold: nothing is recommended; so far ")
+    assert {"CT006", "CT007"} <= {one.code for one in advice.findings}
+    assert len(advice.verdict) == 0
+    assert json.loads(advice.to_json())["interrupted"] is True
+    assert advice.frame().set_index("candidate")["mean_loss"]["own"] == 1.0
+    page = advice.report(tmp_path / "partial.html").read_text(encoding="utf-8")
+    assert "Interrupted after 1 fold" in page
+    assert "CT007" in page
+    assert "Who helps whom" in page
+    with pytest.raises(ValueError, match="was interrupted: ask advise again"):
+        advice.plot()
+
+
+SIGINT = """
+import os, signal, sys
+from crosstask.auto import _budget
+from crosstask.cli import main
+from crosstask.guard import _contest
+
+def fit_one(*parts):
+    os.kill(os.getpid(), signal.SIGINT)
+
+_contest.fit_one = fit_one
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGINT") or sys.platform == "win32", reason="needs signals")
+def test_sigint_leaves_a_valid_report_and_ends_with_130(shops, tmp_path):
+    frame, y = shops
+    table, page, answer = tmp_path / "shops.csv", tmp_path / "page.html", tmp_path / "advice.json"
+    frame.assign(sold=y).to_csv(table, index=False)
+    options = ["--target", "sold", "--task", "shop", "--report", str(page), "--json", str(answer)]
+    run = [sys.executable, "-c", SIGINT, "advise", str(table), *options]
+    done = subprocess.run(run, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 130
+    assert "interrupted" in done.stderr
+    assert page.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert json.loads(answer.read_text(encoding="utf-8"))["answer"].startswith("Interrupted before anything")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from crosstask.auto._budget import Cost, expected_seconds, pilot_rows
+from crosstask.auto._budget import continued, expected_seconds, pilot_rows
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from crosstask.auto._budget import Cost, expected_seconds, pilot_rows
 )
 def test_two_sizes_are_continued_by_a_line_or_by_a_power(seconds, expected):
     """Cost n, cost 1, cost 1 + n, and cost n^2, at 100 times 4 times the smaller size."""
-    assert Cost((500, 2000), seconds).at(200_000) == pytest.approx(expected)
+    assert continued((500, 2000), seconds, 200_000) == pytest.approx(expected)
 
 
 def test_pilot_rows_are_whole_tasks_where_there_are_many_and_all_tasks_where_there_are_few():
@@ -39,4 +39,4 @@ def test_those_whose_turn_comes_too_late_have_no_end():
     found = expected_seconds(models, X, y, task, n=960, seconds=1e-9, core={"own"})
     assert found["late"] == np.inf
     assert found["own"] < 1.0
-    assert expected_seconds(models, X[:900], y[:900], task[:900], n=720, seconds=9.0, core={"own"}) == {}
+    assert expected_seconds(models, X[:300], y[:300], task[:300], n=240, seconds=9.0, core={"own"}) == {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,39 +19,58 @@ if TYPE_CHECKING:
     from crosstask.affinity import TaskAffinity
 
 
+VERDICT = ("task", "code", "weights", "gain", "low", "high", "reason")
+
+
 @dataclass(frozen=True, repr=False)
 class Advice:
     """An answer to "one model each, one for all, or something between?".
 
     Parameters
     ----------
-    estimator : CrossTaskRegressor or CrossTaskClassifier
-        Fitted and guarded, ready to predict.
-    diagnosis : Diagnosis
-        Numbers about the tasks, taken before any candidate was compared.
+    estimator : CrossTaskRegressor, CrossTaskClassifier or None
+        Fitted and guarded, ready to predict; None where the comparison was interrupted.
+    diagnosis : Diagnosis or None
+        Numbers about the tasks, taken before any candidate was compared; None in ``advice_`` of a fitted model.
     findings : list of Finding
         What they mean, warnings first; see ``docs/findings.md`` for each code.
     shortlist : list of Choice
         Every candidate, kept or dropped, with the reason.
     affinity : TaskAffinity or None
-        Who helps whom; None for one task, and beyond 1000 tasks.
+        Who helps whom; None for one task, beyond 1000 tasks, and in ``advice_``.
     seconds : dict
         Seconds of each part.
     target : str or None
         The task that was asked about.
+    standing : dict
+        Where the comparison was interrupted: the number of ``"folds"`` held out by then, and the mean loss of each
+        candidate on them, as a share of that of one model for each task.
     """
 
     estimator: Any
-    diagnosis: Diagnosis
+    diagnosis: Diagnosis | None
     findings: list[Finding]
     shortlist: list[Choice]
     affinity: TaskAffinity | None
     seconds: dict[str, float]
     target: str | None = None
+    standing: dict[str, float] = field(default_factory=dict[str, float])
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the comparison did not come to its end, so that nothing is recommended."""
+        return self.estimator is None
 
     @property
     def verdict(self) -> Any:
-        """What each task should do and why: a frame that prints as sentences; one task's line with ``target_task``."""
+        """What each task should do and why: a frame that prints as sentences; one task's line with ``target_task``.
+
+        Without lines where the comparison was interrupted.
+        """
+        if self.interrupted:
+            from crosstask.guard._verdict import Verdict
+
+            return Verdict({name: [] for name in VERDICT})
         found = self.estimator.verdict_
         if self.target is None:
             return found
@@ -61,23 +80,18 @@ class Advice:
     @property
     def first_line(self) -> str:
         """The answer in a sentence; if what is recommended did worse than one model each, it says so here."""
-        from crosstask.report import collect
-        from crosstask.report._words import headline, mean_losses
+        from crosstask.advisor._first_line import first_line
 
-        data = collect(self.estimator)
-        own, guarded = mean_losses(data)
-        if not (np.isfinite(own) and guarded > 1.0005 * own > 0):  # less would print as zero
-            return headline(data)
-        return (
-            f"{headline(data)} Yet on held-out rows the mean {data.loss} is {100 * (guarded / own - 1):.1f} % above "
-            f"that of one model each: the candidate {self.estimator.guard_.own_!r} is the safer choice."
-        )
+        return first_line(self)
 
     def frame(self) -> pd.DataFrame:
-        """Return every candidate: candidate, kept, mean_loss (out of fold, mean over the tasks), reason."""
+        """Return every candidate: candidate, kept, mean_loss (out of fold, mean over the tasks), reason.
+
+        Where the comparison was interrupted, mean_loss is that of the folds so far, as a share of the own model's.
+        """
         import pandas as pd
 
-        losses = self.estimator.candidate_losses_.mean(axis=0)
+        losses = self.standing if self.interrupted else self.estimator.candidate_losses_.mean(axis=0)
         return pd.DataFrame(
             {
                 "candidate": [one.name for one in self.shortlist],
@@ -91,11 +105,45 @@ class Advice:
         """Draw the gain of each task over its own model, with intervals."""
         from crosstask.report import GainDisplay
 
+        self._must_be_whole("plot()")
         return GainDisplay.from_model(self.estimator).plot(ax)
 
     def report(self, path: Any, *, force: bool = False) -> Any:
-        """Write the report of the fitted model, with the findings in front, as one HTML page."""
-        return self.estimator.report(path, force=force)
+        """Write the page of :meth:`to_html` to a file; an existing one is refused unless ``force``."""
+        from crosstask.persistence import write_atomically
+
+        return write_atomically(path, self.to_html().encode("utf-8"), force=force)
+
+    def to_html(self) -> str:
+        """Return the advice as one HTML page: what the tasks are like, what was compared, and the model's report.
+
+        Where the comparison was interrupted, the page holds what was known by then.
+        """
+        from dataclasses import replace
+
+        from crosstask.report import collect, render, render_partial
+
+        advised = self._advised()
+        return (
+            render_partial(advised) if self.interrupted else render(replace(collect(self.estimator), advised=advised))
+        )
+
+    def _advised(self) -> Any:
+        from crosstask.report import Advised, Compared, WhoHelps
+
+        spent = {} if self.interrupted else self.estimator.training_summary_["seconds"]
+        losses = self.frame()["mean_loss"].to_numpy(dtype=np.float64)
+        compared = [
+            Compared(one.name, one.kept, one.reason, float(loss), spent.get(one.name, np.nan))
+            for one, loss in zip(self.shortlist, losses, strict=True)
+        ]
+        findings = tuple((one.code, one.severity, one.text) for one in self.findings)
+        who = None if self.affinity is None else WhoHelps.of(self.affinity)
+        return Advised(self.first_line, findings, tuple(compared), who)
+
+    def _must_be_whole(self, asked: str) -> None:
+        if self.interrupted:
+            raise ValueError(f"{asked} needs the comparison, which was interrupted: ask advise again.")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the advice as plain types."""
@@ -103,10 +151,8 @@ class Advice:
         verdict = self.verdict
         return {
             "answer": self.first_line,
-            "verdict": [
-                {name: _plain(row[name]) for name in ("task", "code", "weights", "gain", "low", "high", "reason")}
-                for _, row in verdict.iterrows()
-            ],
+            "interrupted": self.interrupted,
+            "verdict": [{name: _plain(row[name]) for name in VERDICT} for _, row in verdict.iterrows()],
             "findings": [{"code": one.code, "severity": one.severity, "text": one.text} for one in self.findings],
             "candidates": [{name: _plain(row[name]) for name in table.columns} for _, row in table.iterrows()],
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
@@ -120,7 +166,7 @@ class Advice:
         """Return the advice as Markdown."""
         table = self.frame()
         lines = [f"**{self.first_line}**", ""]
-        lines += [f"- {sentence}" for sentence in str(self.verdict).split("\n")]
+        lines += [f"- {sentence}" for sentence in str(self.verdict).split("\n") if sentence]
         lines += ["", "Findings", ""]
         lines += [f"- `{one.code}` {one.text}" for one in self.findings] or ["- none"]
         lines += ["", "| candidate | mean held-out loss | why |", "|---|---|---|"]

@@ -10,8 +10,8 @@ from sklearn.base import is_classifier
 
 from crosstask.advisor._advice import Advice
 from crosstask.advisor._diagnose import diagnose
-from crosstask.advisor._findings import by_severity, findings_of, power_finding
-from crosstask.advisor._shortlist import shortlist, with_dropped
+from crosstask.advisor._findings import Finding, by_severity, findings_of, power_finding, size_findings
+from crosstask.advisor._shortlist import ALWAYS, Choice, shortlist, with_dropped
 from crosstask.affinity import TaskAffinity
 from crosstask.affinity._affinity import affinity_of, looks_like_classes
 from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor
@@ -25,7 +25,8 @@ from crosstask.tasks import TaskData, TaskRows
 
 PRIORITIES = {"accuracy": "balanced", "protection": "cautious", "speed": "balanced"}
 MOST_TASKS = 1000  # for the matrix of all pairs
-SPARE = 0.9  # share of what is left of the budget that the comparison may plan with
+SAID_TOO = ("ordered-rows", "fewer-folds", "over-budget")
+SPARE = 0.95  # share of what is left of the budget that the comparison may plan with
 
 
 def advise(
@@ -75,7 +76,8 @@ def advise(
     -------
     Advice
         Prints as an answer; ``.verdict``, ``.findings``, ``.frame()``, ``.affinity``, ``.estimator``, ``.to_json()``,
-        ``.to_markdown()``, ``.report(path)``.
+        ``.to_markdown()``, ``.to_html()``, ``.report(path)``. Where Ctrl-C stops the comparison, an advice without
+        estimator: what was known by then (``.interrupted``).
 
     Raises
     ------
@@ -124,13 +126,31 @@ def advise(
     model.candidates = [one.name for one in choices if one.kept]
     if time_budget is not None:
         model.time_budget = max(SPARE * (time_budget - looked), 0.1)
-    model.fit(X, y, task=task)
+    found = findings_of(diagnosis, rows.tasks, names, read)
+    try:
+        model.fit(X, y, task=task)
+    except KeyboardInterrupt:
+        standing = getattr(getattr(model, "guard_", None), "_standing", {})
+        seconds = {"look": looked, "compare": perf_counter() - start - looked}
+        return Advice(None, diagnosis, by_severity(found), choices, affinity, seconds, target, dict(standing))
     choices = with_dropped(choices, model.guard_.dropped_)
     gains = model.gain_
-    found = findings_of(diagnosis, rows.tasks, names, read + [f for f in model.findings_ if f[0] == "order"])
+    found += [Finding("CT009", "note", text) for code, text in model.findings_ if code in SAID_TOO]
     found += power_finding(diagnosis.n, gains["low"].to_numpy(), gains["high"].to_numpy())
     seconds = {"look": looked, "compare": perf_counter() - start - looked}
     return Advice(model, diagnosis, by_severity(found), choices, affinity, seconds, target)
+
+
+def advice_of(model: Any) -> Advice:
+    """Return what a fitted flagship knows, as an advice: its verdict, candidates and findings, without a diagnosis."""
+    summary, gains = model.training_summary_, model.gain_
+    n, tasks = gains["n"].to_numpy(dtype=np.float64), model.tasks_
+    found = size_findings(n, tasks) + power_finding(n, gains["low"].to_numpy(), gains["high"].to_numpy())
+    found += [Finding("CT009", "note", text) for code, text in model.findings_ if code != "left-out"]
+    kept = [Choice(name, True, ALWAYS.get(name, "compared on every fold")) for name in model.candidates_]
+    left = [Choice(name, False, "") for name, _, _ in model.guard_.dropped_]
+    choices = with_dropped(kept + left, model.guard_.dropped_)
+    return Advice(model, None, by_severity(found), choices, None, {"compare": float(summary["seconds"]["all"])})
 
 
 def read_affinity(X: Any, y: Any, *, task_column: str | int, classification: bool | None = None) -> TaskAffinity:

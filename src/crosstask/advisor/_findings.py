@@ -58,8 +58,8 @@ def by_severity(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda one: (rank[one.severity], one.code))
 
 
-def _sizes(diagnosis: Diagnosis, tasks: NDArray[Any]) -> list[Finding]:
-    n, d = diagnosis.n, len(diagnosis.columns)
+def size_findings(n: NDArray[Any], tasks: NDArray[Any]) -> list[Finding]:
+    """Return the findings on the number of tasks and of their rows."""
     small = np.flatnonzero(n < FEW_ROWS)
     found: list[Finding] = []
     if len(tasks) == 1:
@@ -73,6 +73,12 @@ def _sizes(diagnosis: Diagnosis, tasks: NDArray[Any]) -> list[Finding]:
                 "said of them alone rests on little, and what they share carries most of their model.",
             )
         )
+    return found
+
+
+def _sizes(diagnosis: Diagnosis, tasks: NDArray[Any]) -> list[Finding]:
+    n, d = diagnosis.n, len(diagnosis.columns)
+    found = size_findings(n, tasks)
     median = float(np.median(n))
     if median < 3 * d:
         found.append(

@@ -89,19 +89,24 @@ class TaskAffinity:
         """Return scipy's linkage matrix: average linkage on the smaller of the two gains of a pair."""
         return linkage_of(np.where(np.isnan(self.gain), 0.0, self.gain))
 
+    def tree(self) -> Array:
+        """Return the linkage with its branches turned so that alike tasks are neighbours (up to 200 tasks)."""
+        from scipy.cluster.hierarchy import optimal_leaf_ordering
+        from scipy.spatial.distance import squareform
+
+        if not 3 <= len(self.tasks) <= 200:
+            return self.linkage()
+        both = np.minimum(self.gain, self.gain.T)
+        apart = np.nanmax(both) - np.where(np.isnan(both), np.nanmax(both), both)
+        return optimal_leaf_ordering(self.linkage(), squareform(apart, checks=False))
+
     def order(self) -> IntVector:
         """Return positions of the tasks in the order of the dendrogram."""
-        from scipy.cluster.hierarchy import leaves_list, optimal_leaf_ordering
-        from scipy.spatial.distance import squareform
+        from scipy.cluster.hierarchy import leaves_list
 
         if len(self.tasks) < 3:
             return np.arange(len(self.tasks), dtype=np.intp)
-        tree = self.linkage()
-        if len(self.tasks) <= 200:
-            both = np.minimum(self.gain, self.gain.T)
-            apart = np.nanmax(both) - np.where(np.isnan(both), np.nanmax(both), both)
-            tree = optimal_leaf_ordering(tree, squareform(apart, checks=False))
-        return leaves_list(tree).astype(np.intp)
+        return leaves_list(self.tree()).astype(np.intp)
 
     def groups(self) -> TaskGroups:
         """Return groups of tasks to pool, their number (1 and n_tasks included) chosen by held-out loss.

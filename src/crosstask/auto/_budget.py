@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Collection
-from dataclasses import dataclass
 from math import log
-from time import perf_counter, process_time
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-WARM_UP_ROWS = 200
 SIZES = (500, 2000)
-FEW_ROWS = 1000  # below, the first fold is as good a trial as any
+FEW_ROWS = 400  # below, the first fold is as good a trial as any
 FEW_TASKS = 8
 PILOT_SHARE = 0.2  # of the budget, after which no further candidate is tried out
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a fit was measured to take at two sizes.
-
-    Parameters
-    ----------
-    sizes : (int, int)
-        Rows of the pilot fits, the smaller first.
-    seconds : (float, float)
-        Of each.
-    """
-
-    sizes: tuple[int, int]
-    seconds: tuple[float, float]
-
-    def at(self, n: float) -> float:
-        """Seconds for n rows."""
-        return continued(self.sizes, self.seconds, n)
 
 
 def continued(sizes: tuple[int, int], values: tuple[float, float], n: float) -> float:
@@ -59,39 +37,40 @@ def expected_seconds(
     seconds: float,
     core: Collection[str],
 ) -> dict[str, float]:
-    """Time pilot fits of the candidates, those of the core first, and return seconds for n rows.
+    """Time pilot fits of the candidates and return seconds for n rows.
 
-    Infinite for those whose turn comes too late; nothing for few rows, where the first fold will tell.
+    First all on the smaller part, the core before the others; then on the larger part, the cheapest first, as long as
+    there is time. Infinite for those whose turn comes too late; nothing for few rows, where the first fold will tell.
     """
-    start = perf_counter()
-    found: dict[str, float] = {}
+    start, late = perf_counter(), PILOT_SHARE * seconds
     if len(y) < FEW_ROWS:
-        return found
+        return {}
+    sizes = min(SIZES[0], len(y) // 8), min(SIZES[1], len(y) // 2)
+    small: dict[str, float] = {}
     for name, model in sorted(models, key=lambda pair: pair[0] not in core):
-        if name not in core and perf_counter() - start > PILOT_SHARE * seconds:
-            found[name] = np.inf
-            continue
-        try:
-            found[name] = pilot_cost(model, X, y, task).at(n)
-        except ValueError:  # a part of the rows may lack a class; the first fold will tell
-            continue
-    return found
+        small[name] = np.inf
+        if name in core or perf_counter() - start < late:
+            pilot_seconds(model, X, y, task, sizes[0])  # compiles what has to be compiled
+            small[name] = pilot_seconds(model, X, y, task, sizes[0])
+    found = {name: spent * n / sizes[0] for name, spent in small.items()}
+    for name, model in sorted(models, key=lambda pair: small[pair[0]]):
+        if small[name] < np.inf and perf_counter() - start < late:
+            found[name] = continued(sizes, (small[name], pilot_seconds(model, X, y, task, sizes[1])), n)
+    return {name: value for name, value in found.items() if not np.isnan(value)}
 
 
-def pilot_cost(model: Any, X: NDArray[np.float64], y: NDArray[Any], task: NDArray[Any]) -> Cost:
-    """Time one model on two sizes, after a fit that compiles what has to be compiled."""
-    sizes = (min(SIZES[0], len(y) // 8), min(SIZES[1], len(y) // 2))
-    timed: list[float] = []
+def pilot_seconds(model: Any, X: NDArray[np.float64], y: NDArray[Any], task: NDArray[Any], size: int) -> float:
+    """Time a fit on about so many rows; NaN where they are too few to be fitted."""
+    rows = pilot_rows(y, task, size)
+    fit: Any = clone(model)
+    start = perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a part of the rows may be too few to converge on
-        for wanted in (WARM_UP_ROWS, *sizes):
-            rows = pilot_rows(y, task, wanted)
-            fit: Any = clone(model)
-            wall, processor = perf_counter(), process_time()
+        try:
             fit.fit(X[rows], y[rows], task=task[rows])
-            wall, processor = perf_counter() - wall, process_time() - processor
-            timed.append(min(wall, processor))  # that of the processor where others keep it busy
-    return Cost(sizes, (timed[1], timed[2]))
+        except ValueError:  # a class may be missing; the first fold will tell
+            return float("nan")
+    return perf_counter() - start
 
 
 def pilot_rows(y: NDArray[Any], task: NDArray[Any], wanted: int) -> NDArray[np.intp]:

@@ -235,6 +235,14 @@ class CrossTask(FlagshipGrowth, TaskMixin):
         """The fitted candidates by name."""
         return self._of_guard("candidates_")
 
+    @property
+    def advice_(self) -> Any:
+        """What the fit knows as an :class:`~crosstask.advisor.Advice`; ``advise`` looks at the tasks as well."""
+        check_is_fitted(self, "guard_")
+        from crosstask.advisor._advise import advice_of
+
+        return advice_of(self)
+
     def report(self, path: Any, *, force: bool = False) -> Any:
         """Write the report, one self-contained HTML file; an existing file is refused unless ``force``."""
         from crosstask.report import write_report

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from crosstask.cli._fit import check_outputs, finish, guarded
 from crosstask.cli._progress import progress
+from crosstask.cli._run import BEGAN
 
 if TYPE_CHECKING:
     from crosstask.cli._target import Kind, Problem
@@ -52,11 +54,17 @@ def advise_table(
     for note in problem.notes:
         out.print(note, markup=False)
     roles = {"task_column": question.task, "time_column": question.time, "group_column": question.group}
+    options["time_budget"] = max(options["time_budget"] - (perf_counter() - BEGAN), 1.0)
     with progress("advising") as tell, guarded(out):
         classes = problem.kind == "classification"
         advice = advise(problem.X, problem.y, classification=classes, verbose=tell, **roles, **options)
+    if advice.interrupted:
+        _leave_partial(advice, out, report=report, json=json, force=force)
     advice.estimator.verbose = 0
-    finish(advice.estimator, out, report=report, output=output, force=force)
+    finish(advice.estimator, out, report=None, output=output, force=force)
+    if report is not None:
+        advice.report(report, force=force)
+        out.print(f"Report: {report}", markup=False)
     out.print(f"\n{advice.first_line}", style="bold", markup=False)
     items([str(one) for one in advice.findings], out)
     out.print("\nCompared:")
@@ -64,6 +72,26 @@ def advise_table(
     if json is not None:
         write_atomically(json, advice.to_json().encode("utf-8"), force=force)
         out.print(f"JSON:   {json}", markup=False)
+
+
+def _leave_partial(advice: Any, out: Any, *, report: Path | None, json: Path | None, force: bool) -> None:
+    """Write what was known when the comparison was interrupted, and stop.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Always, so that the process ends as any interrupted one does.
+    """
+    from crosstask.persistence import write_atomically
+
+    out.print(str(advice), markup=False)
+    if report is not None:
+        advice.report(report, force=force)
+        out.print(f"Report: {report} (of what was known)", markup=False)
+    if json is not None:
+        write_atomically(json, advice.to_json().encode("utf-8"), force=force)
+        out.print(f"JSON:   {json} (of what was known)", markup=False)
+    raise KeyboardInterrupt
 
 
 def affinity_table(question: Question, *, pairs: Path | None, plot: Path | None, force: bool) -> None:

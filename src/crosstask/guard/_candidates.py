@@ -109,6 +109,12 @@ def _is_constant(estimator: Any) -> bool:
     return type(estimator).__name__.startswith(_CONSTANTS)
 
 
+def is_constant(estimator: Any) -> bool:
+    """Tell whether a candidate looks at no column, so that it costs nothing."""
+    inner = getattr(estimator, "estimator", None)
+    return _is_constant(estimator) or (inner is not None and is_constant(inner))
+
+
 def pools(estimator: Any) -> bool:
     """Tell whether one model is fitted on the rows of all tasks, the task among its features or not."""
     if isinstance(estimator, PooledTasks):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,8 @@ class HeldOut:
 class Contest:
     """Fits candidates round by round; whoever falls behind, or has no time left, is not fitted again.
 
-    Without a race and a pace there is one round: all folds, and all rows.
+    Without a race and a pace there is one round: all folds, and all rows. In a race ``standing`` has the mean losses so
+    far and the number of ``"folds"``, for whoever has to do with them because the fit was interrupted.
     """
 
     candidates: Candidates
@@ -53,6 +54,7 @@ class Contest:
     core: frozenset[int] = frozenset()
     race: Race | None = None
     pace: Pace | None = None
+    standing: dict[str, Any] = field(default_factory=dict[str, Any])
     done: int = 0
 
     def run(self) -> HeldOut:
@@ -72,6 +74,8 @@ class Contest:
             self._round(list(range(K + 1)))
         else:
             self._folds_in_turn()
+            if self.pace is not None:
+                self._drop(self.pace.too_dear(self._live, self.core, 0), int(self._fold.max()) + 1)
             self._round([K])
         kept = self._live
         predictions = self._predictions if self._predictions.size == 0 else self._predictions[:, kept]
@@ -85,7 +89,10 @@ class Contest:
                     return
                 self._drop(self.pace.too_dear(self._live, self.core, K - k), k)
             self._round([k])
-            if self.race is not None and FIRST <= k + 1 < K:
+            if self.race is not None and self._predictions.size:
+                self.standing |= self.race.standing(self._predictions, self._fold, self._live)
+                self.standing["folds"] = k + 1
+            if self.race is not None and FIRST <= k + 1 < K and any(c not in self.race.stays for c in self._live):
                 overlap = sum(len(test) / len(train) for train, test in self.folds[: k + 1])
                 self._drop(self.race.behind(self._predictions, self._fold, self._live, overlap), k + 1)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
 from crosstask.guard._assess import calibration, cross_fitted, evidence_of, only_level, paired, relevelled
-from crosstask.guard._candidates import Candidates, never_leaves, pools, shares_nothing, takes_weights
+from crosstask.guard._candidates import Candidates, is_constant, never_leaves, pools, shares_nothing, takes_weights
 from crosstask.guard._contest import Contest, HeldOut, time_findings
 from crosstask.guard._evidence import Evidence
 from crosstask.guard._folds import FoldMaker, pairs_of
@@ -80,8 +80,11 @@ def fit_guard(
         stays = frozenset(c for c, (_, e) in enumerate(named) if never_leaves(e)) | core
         names = [name for name, _ in named]
         race = Race(names, y, rows.codes, weight, groups, rows.n_tasks, stays, kind)
-    contest = Contest(named, plan, folds, maker, seed, guard.n_jobs, _progress(guard.verbose), core, race, pace)
+    guard._standing = {}  # what is known should the fit be interrupted
+    progress = _progress(guard.verbose)
+    contest = Contest(named, plan, folds, maker, seed, guard.n_jobs, progress, core, race, pace, guard._standing)
     held = contest.run()
+    del guard._standing
     named, separate = [named[c] for c in held.kept], separate[held.kept]
     own = held.kept.index(own)
     kind = {**kind, "own": own, "separate": separate}
@@ -99,12 +102,13 @@ def fit_guard(
 def _core(guard: Any, named: Candidates, own: int) -> frozenset[int]:
     """Positions of the candidates that neither the race nor the budget may leave out."""
     names = [name for name, _ in named]
+    cheap = {c for c, (_, e) in enumerate(named) if is_constant(e)}
     if guard.core is None:
-        return frozenset({own} | {c for c, (_, e) in enumerate(named) if pools(e)})
+        return frozenset({own} | cheap | {c for c, (_, e) in enumerate(named) if pools(e)})
     strange = [name for name in guard.core if name not in names]
     if strange:
         raise ValueError(f"core={guard.core!r} names {strange[0]!r}, which is none of {', '.join(map(repr, names))}.")
-    return frozenset({own} | {names.index(name) for name in guard.core})
+    return frozenset({own} | cheap | {names.index(name) for name in guard.core})
 
 
 def _encode(guard: Any, rows: TaskRows) -> tuple[NDArray[Any], NDArray[Any] | None]:

@@ -71,8 +71,28 @@ class Race:
 
     def behind(self, predictions: Array, fold: IntVector, live: Sequence[int], overlap: float) -> list[tuple[int, str]]:
         """Return those of the live candidates that leave, with the reason; ``overlap`` is K n_test / n_train."""
-        if not any(c not in self.stays for c in live):
-            return []
+        evidence, losses, groups = self._losses(predictions, fold, live)
+        best = int(np.argmin(evidence.weight @ losses))
+        leaving: list[tuple[int, str]] = []
+        for position, c in enumerate(live):
+            if c in self.stays or position == best:
+                continue
+            said = _shown_behind(evidence, losses[:, best], losses[:, position], groups, 1.0 + overlap)
+            if said:
+                leaving.append((c, f"its {evidence.loss.name} is {said} above that of {self.names[live[best]]!r}"))
+        return leaving
+
+    def standing(self, predictions: Array, fold: IntVector, live: Sequence[int]) -> dict[str, float]:
+        """Return the mean loss of each live candidate on the rows held out so far, as a share of the own model's."""
+        evidence, losses, _ = self._losses(predictions, fold, live)
+        mean = evidence.weight @ losses
+        own = max(float(mean[list(live).index(self.kind["own"])]), 1e-300)
+        return {self.names[c]: float(value) / own for c, value in zip(live, mean, strict=True)}
+
+    def _losses(
+        self, predictions: Array, fold: IntVector, live: Sequence[int]
+    ) -> tuple[Evidence, Array, NDArray[Any] | None]:
+        """Return the evidence so far, the losses (rows, candidates) over the own model's, and what counts as a draw."""
         pairs = np.flatnonzero(fold >= 0)
         pairs = pairs[np.argsort(self.codes[pairs], kind="stable")]
         kind = {**self.kind, "own": list(live).index(self.kind["own"]), "separate": None}
@@ -82,16 +102,7 @@ class Race:
         )
         losses = evidence.candidate_rows()
         losses /= evidence.scale(losses)[evidence.codes, None]
-        best = int(np.argmin(self.weight[pairs] @ losses))
-        groups = None if self.groups is None else self.groups[pairs]
-        leaving: list[tuple[int, str]] = []
-        for position, c in enumerate(live):
-            if c in self.stays or position == best:
-                continue
-            said = _shown_behind(evidence, losses[:, best], losses[:, position], groups, 1.0 + overlap)
-            if said:
-                leaving.append((c, f"its {evidence.loss.name} is {said} above that of {self.names[live[best]]!r}"))
-        return leaving
+        return evidence, losses, None if self.groups is None else self.groups[pairs]
 
 
 def _shown_behind(evidence: Evidence, best: Array, rows: Array, groups: NDArray[Any] | None, overlap: float) -> str:

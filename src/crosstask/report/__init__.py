@@ -1,25 +1,31 @@
 """What a fitted model knows about its tasks, as a page and as pictures."""
 
+from crosstask.report._advised import Advised, Compared
 from crosstask.report._affinity import AffinityDisplay
 from crosstask.report._collect import collect
 from crosstask.report._data import Calibration, CoefficientTable, Column, HeldOut, HeldOutScores, ReportData, TaskResult
 from crosstask.report._displays import CalibrationDisplay, CoefficientsDisplay, GainDisplay, WeightsDisplay
-from crosstask.report._page import render, write_report
+from crosstask.report._page import render, render_partial, write_report
+from crosstask.report._who import WhoHelps
 
 __all__ = [
+    "Advised",
     "AffinityDisplay",
     "Calibration",
     "CalibrationDisplay",
     "CoefficientTable",
     "CoefficientsDisplay",
     "Column",
+    "Compared",
     "GainDisplay",
     "HeldOut",
     "HeldOutScores",
     "ReportData",
     "TaskResult",
     "WeightsDisplay",
+    "WhoHelps",
     "collect",
     "render",
+    "render_partial",
     "write_report",
 ]

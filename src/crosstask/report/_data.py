@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from crosstask.report._advised import Advised
+
 Code = Literal["share", "blend", "alone", "borrowed"]
 FloatArray = NDArray[np.float64]
 
@@ -210,6 +212,8 @@ class ReportData:
         Of the packages.
     seconds : mapping
         By step or candidate.
+    advised : Advised or None
+        What `advise` found, where it was asked.
     made : str
         Date and time, as text; the page asks no clock.
     """
@@ -232,6 +236,7 @@ class ReportData:
     versions: Mapping[str, str] = field(default_factory=dict[str, str])
     seconds: Mapping[str, float] = field(default_factory=dict[str, float])
     made: str = ""
+    advised: Advised | None = None
 
     @property
     def n_rows(self) -> int:

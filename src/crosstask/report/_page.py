@@ -11,6 +11,7 @@ from typing import Any
 
 from crosstask.persistence import check_output, write_atomically
 from crosstask.report import _words as words
+from crosstask.report._advised import Advised
 from crosstask.report._collect import collect
 from crosstask.report._data import ReportData
 from crosstask.report._figures import calibration_figure, forest_figure, gain_figure, weights_figure
@@ -34,6 +35,15 @@ def render(data: ReportData) -> str:
     str
         HTML without scripts and without links to anything outside.
     """
+    return _filled("page.html.jinja", **_context(data))
+
+
+def render_partial(advised: Advised) -> str:
+    """Return the page of an advice whose comparison was interrupted."""
+    return _filled("partial.html.jinja", advised=advised)
+
+
+def _filled(template: str, **context: Any) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -45,7 +55,7 @@ def render(data: ReportData) -> str:
     )
     environment.filters["tight"] = _tight
     style = files("crosstask.report").joinpath("page.css").read_text(encoding="utf-8")
-    return environment.get_template("page.html.jinja").render(style=style, **_context(data))
+    return environment.get_template(template).render(style=style, **context)
 
 
 def _context(data: ReportData) -> dict[str, Any]:
