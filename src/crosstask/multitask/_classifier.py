@@ -103,7 +103,8 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
         For the folds; None means 0, so that the same call gives the same model.
     verbose : int or callable, default=0
         1 prints a line a fold, and a line a second with objective and gap while a fit runs; a callable gets (done,
-        total, text) for each fold and each iterate whose gap is known.
+        total, text) for each fold and each iterate whose gap is known. scikit-learn's callbacks (1.9 and later) hear of
+        the same: ``set_callbacks(ProgressBar())``; take them off with ``set_callbacks()`` before the model is saved.
 
     Attributes
     ----------
