@@ -68,10 +68,14 @@ class WhoHelps:
 
     @property
     def depth(self) -> Array:
-        """Strength of the colour of each pair, 0 to 1: the gain as a share of a large one."""
-        size = np.abs(np.nan_to_num(self.gain))
-        most = max(float(np.quantile(size[size > 0], 0.9)), 0.01) if (size > 0).any() else 1.0
-        return np.minimum(size / most, 1.0)
+        """Strength of the colour of each pair, 0 to 1: the gain as a share of a large one.
+
+        Harm has no bound and help has; where anything helps, a large help is full colour, and so is as large a harm.
+        """
+        gain = np.nan_to_num(self.gain)
+        size = gain[gain > 0] if (gain > 0).any() else np.abs(gain[gain < 0])
+        most = max(float(np.quantile(size, 0.9)), 0.02) if len(size) else 1.0
+        return np.minimum(np.abs(gain) / most, 1.0)
 
     @property
     def rows(self) -> list[tuple[str, list[tuple[str, str, float]]]]:
@@ -134,14 +138,18 @@ class WhoHelps:
 
 
 def joints(tree: Array, order: NDArray[np.intp]) -> tuple[tuple[float, float, float, float, float], ...]:
-    """Place each joint of a linkage over its leaves: (position, height) of both branches, and the joint's height."""
+    """Place each joint of a linkage over its leaves: (position, height) of both branches, and the joint's height.
+
+    Heights grow with the logarithm of the distance, for between tasks that harm one another it has no bound.
+    """
     T = len(order)
     place, height = np.zeros(2 * T - 1), np.zeros(2 * T - 1)
     place[order] = np.arange(T) + 0.5
-    top = max(float(tree[:, 2].max()), 1e-300)
+    distance = np.log1p(tree[:, 2] / max(float(np.median(tree[:, 2])), 1e-300))
+    top = max(float(distance.max()), 1e-300)
     found: list[tuple[float, float, float, float, float]] = []
-    for k, (a, b, apart, _) in enumerate(tree):
-        i, j = int(a), int(b)
+    for k, apart in enumerate(distance):
+        i, j = int(tree[k, 0]), int(tree[k, 1])
         place[T + k], height[T + k] = 0.5 * (place[i] + place[j]), apart / top
         found.append((float(place[i]), float(height[i]), float(place[j]), float(height[j]), float(apart / top)))
     return tuple(found)
