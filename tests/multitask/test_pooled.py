@@ -191,3 +191,17 @@ def test_works_inside_cross_validation_and_refuses_unknown_encodings(rows):
     assert scores.min() > 0.5
     with pytest.raises(ValueError, match=r"encode_task='binary' is not known: use 'onehot', 'category', 'none'"):
         PooledTasks(Ridge(), "binary").fit(X, y, task=task)
+
+
+def test_equal_task_weight_is_a_weighted_fit_by_hand():
+    rng = np.random.default_rng(0)
+    X, task = rng.standard_normal((60, 3)), np.repeat(["few", "many"], [10, 50])
+    y, given = X[:, 0] + (task == "few") * X[:, 1] + rng.standard_normal(60), rng.uniform(0.5, 2.0, 60)
+    plain = Ridge().fit(X, y, sample_weight=np.where(task == "few", 60 / 20, 60 / 100))
+    model = PooledTasks(Ridge(), "none", task_weight="equal").fit(X, y, task=task)
+    np.testing.assert_allclose(model.estimator_.coef_, plain.coef_)
+    model.fit(X, y, task=task, sample_weight=given)
+    share = np.where(task == "few", given / given[:10].sum(), given / given[10:].sum()) * given.sum() / 2.0
+    np.testing.assert_allclose(model.estimator_.coef_, Ridge().fit(X, y, sample_weight=share).coef_)
+    with pytest.raises(ValueError, match="task_weight='same' is not known: use 'rows', 'equal'"):
+        model.set_params(task_weight="same").fit(X, y, task=task)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from crosstask import TransferGuard
+from crosstask import CrossTaskRegressor, TransferGuard
 from crosstask.datasets import make_related_tasks
 from crosstask.multitask import IndependentTasks, PooledTasks, TransferToEach
 from crosstask.transfer import PriorClassifier, PriorRegressor, TransGLMRegressor
@@ -69,3 +70,18 @@ def test_a_task_of_one_class_is_served_and_is_no_source():
 def test_what_is_no_transfer_gets_one_line(tasks, wrapper, message):
     with pytest.raises(ValueError, match=message):
         wrapper.fit(tasks.X, tasks.y, task=tasks.task)
+
+
+def test_the_flagship_shows_a_transfer_beside_own_and_pooled():
+    tasks = make_related_tasks(2, [60, 20], 3, relatedness=0.9, random_state=0)
+    table = pd.DataFrame(tasks.X, columns=list("abc")).assign(site=np.where(tasks.task == 0, "old", "new"))
+    candidates = [
+        ("own", IndependentTasks(Ridge())),
+        ("pooled", PooledTasks(Ridge())),
+        ("transferred", TransferToEach(PriorRegressor(n_alphas=4, cv=3), Ridge())),
+    ]
+    flagship = CrossTaskRegressor(task_column="site", candidates=candidates, random_state=0).fit(table, tasks.y)
+    losses = flagship.candidate_losses_.loc["new", ["own", "pooled", "transferred"]]
+    assert losses.notna().all()
+    assert flagship.weights_.loc["new"].sum() == pytest.approx(1.0)
+    assert {"new", "old"} == set(flagship.verdict_["task"])

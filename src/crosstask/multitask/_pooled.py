@@ -43,7 +43,7 @@ class OneModel(WrappedEstimator):
         folds = {name: local_folds(cv, row_of_pair) for name, cv in fold_parameters(tail).items()}
         tail.set_params(**folds)
         design, fit_params = self._learn_design(table, rows, tail)
-        self.estimator_ = fit_weighted(tail, design, rows.y, rows.sample_weight, **fit_params)
+        self.estimator_ = fit_weighted(tail, design, rows.y, self._weight(rows), **fit_params)
 
     def _answer(self, rows: TaskRows, method: str) -> NDArray[Any]:
         table = rows.long().X
@@ -74,6 +74,10 @@ class OneModel(WrappedEstimator):
     def _design(self, table: Any, codes: IntVector) -> Any:
         raise NotImplementedError
 
+    def _weight(self, rows: TaskRows) -> NDArray[np.float64] | None:
+        """Return a weight for each row, None where all are 1."""
+        return rows.sample_weight
+
 
 class PooledTasks(OneModel):
     r"""Fit one model of the rows of all tasks: :math:`f(x, t) = A(\{((x_i, e(t_i)), y_i)\})`, e the encoded task.
@@ -88,6 +92,9 @@ class PooledTasks(OneModel):
         frame, else the code of the task; HistGradientBoosting and LightGBM are told that it is a category, and
         beyond HistGradientBoosting's limit (``max_bins``, 255) the column is the cross-fitted mean target of
         scikit-learn's TargetEncoder. "none" leaves the task out.
+    task_weight : {"rows", "equal"}, default="rows"
+        "equal" weighs rows so that every task has the same sum, :math:`n / T`: few rows of one task are then not
+        drowned by the many of another.
     task_column : str or int, optional
         Column of X that holds the task ids; None where ``task=`` or a wide y gives them.
     unseen_task : {"error", "mean", "pooled"}, default="error"
@@ -108,7 +115,7 @@ class PooledTasks(OneModel):
     Raises
     ------
     ValueError
-        If ``encode_task`` is none of the three words, or y has one class only.
+        If ``encode_task`` or ``task_weight`` is none of the words, or y has one class only.
 
     See Also
     --------
@@ -136,13 +143,23 @@ class PooledTasks(OneModel):
         estimator: Any,
         encode_task: str = "onehot",
         *,
+        task_weight: str = "rows",
         task_column: str | int | None = None,
         unseen_task: str = "error",
     ) -> None:
         self.estimator = estimator
         self.encode_task = encode_task
+        self.task_weight = task_weight
         self.task_column = task_column
         self.unseen_task = unseen_task
+
+    def _weight(self, rows: TaskRows) -> NDArray[np.float64] | None:
+        check_option("task_weight", self.task_weight, ("rows", "equal"))
+        if self.task_weight == "rows":
+            return rows.sample_weight
+        weight = np.ones(len(rows.codes)) if rows.sample_weight is None else rows.sample_weight
+        of_task = np.bincount(rows.codes, weight, minlength=rows.n_tasks)
+        return weight * (weight.sum() / (np.count_nonzero(of_task) * of_task[rows.codes]))
 
     def _learn_design(self, table: Any, rows: TaskRows, tail: Any) -> tuple[Any, dict[str, Any]]:
         check_option("encode_task", self.encode_task, ("onehot", "category", "none"))
