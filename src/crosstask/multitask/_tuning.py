@@ -20,6 +20,7 @@ from crosstask.losses import Loss
 from crosstask.multitask._support import Folds, IntVector, caller_rows, explicit_folds, local_folds
 from crosstask.solvers import Problem, leave_one_out, path_decisions
 from crosstask.tasks import TaskData, TaskRows, take_rows
+from crosstask.tasks._cluster import sent_once
 
 Array = NDArray[np.float64]
 SECONDS = 1.0  # between two lines about one long fit
@@ -106,16 +107,18 @@ def held_out_curve(
 ) -> Curve:
     """Fit the path on each fold's other rows, and add up the losses on the rows held out."""
     sorted_position = np.argsort(data.order)
-    parts: Any = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_one_fold)(data, sorted_position[train], sorted_position[test], objective, coupling, alphas)
+    jobs = (
+        delayed(_one_fold)(data, (sorted_position[train], sorted_position[test]), objective, coupling, alphas)
         for train, test in folds
     )
     total: Curve | None = None
     done = 0
     try:
-        for done, part in enumerate(parts, start=1):
-            total = part if total is None else total + part
-            report_progress(verbose, done, len(folds), f"{coupling}: fold")
+        with sent_once(data):
+            parts: Any = Parallel(n_jobs=n_jobs, return_as="generator")(jobs)
+            for done, part in enumerate(parts, start=1):
+                total = part if total is None else total + part
+                report_progress(verbose, done, len(folds), f"{coupling}: fold")
     except KeyboardInterrupt:
         if total is None:
             raise
@@ -130,8 +133,9 @@ def held_out_curve(
 
 
 def _one_fold(
-    data: TaskData, trained: IntVector, held: IntVector, objective: Objective, coupling: Coupling, alphas: Array
+    data: TaskData, fold: tuple[IntVector, IntVector], objective: Objective, coupling: Coupling, alphas: Array
 ) -> Curve:
+    trained, held = fold
     train = data.take(trained)
     known = np.diff(train.offsets) > 0  # a task that the fold leaves no row has no model to judge
     test = data.take(held[known[data.codes[held]]])

@@ -194,7 +194,7 @@ class TaskStatistics:
         features: list[str] | None = None,
         n_folds: int = 5,
         missing: str = "error",
-        batch_rows: int = 65_536,
+        batch_rows: int = 32_768,
         delimiter: str = ",",
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: float = 30.0,
@@ -214,7 +214,7 @@ class TaskStatistics:
             As in the class.
         missing : {"error", "drop"}, default="error"
             Whether a gap is refused, or its row left out.
-        batch_rows : int, default=65536
+        batch_rows : int, default=32768
             Rows of a batch.
         delimiter : str, default=","
             Of a CSV file.
