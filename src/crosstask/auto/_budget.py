@@ -37,23 +37,24 @@ def expected_seconds(
     seconds: float,
     core: Collection[str],
 ) -> dict[str, float]:
-    """Time pilot fits of the candidates and return seconds for n rows.
+    """Time pilot fits of the candidates outside the core and return seconds for n rows.
 
-    First all on the smaller part, the core before the others; then on the larger part, the cheapest first, as long as
+    First all on the smaller part; then on the larger part, the cheapest first, as long as
     there is time. Infinite for those whose turn comes too late; nothing for few rows, where the first fold will tell.
     """
     start, late = perf_counter(), PILOT_SHARE * seconds
     if len(y) < FEW_ROWS:
         return {}
     sizes = min(SIZES[0], len(y) // 8), min(SIZES[1], len(y) // 2)
+    others = [pair for pair in models if pair[0] not in core]  # the core is fitted in any case, and first
     small: dict[str, float] = {}
-    for name, model in sorted(models, key=lambda pair: pair[0] not in core):
+    for name, model in others:
         small[name] = np.inf
-        if name in core or perf_counter() - start < late:
+        if perf_counter() - start < late:
             pilot_seconds(model, X, y, task, sizes[0])  # compiles what has to be compiled
             small[name] = pilot_seconds(model, X, y, task, sizes[0])
     found = {name: spent * n / sizes[0] for name, spent in small.items()}
-    for name, model in sorted(models, key=lambda pair: small[pair[0]]):
+    for name, model in sorted(others, key=lambda pair: small[pair[0]]):
         if small[name] < np.inf and perf_counter() - start < late:
             found[name] = continued(sizes, (small[name], pilot_seconds(model, X, y, task, sizes[1])), n)
     return {name: value for name, value in found.items() if not np.isnan(value)}
