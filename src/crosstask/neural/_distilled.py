@@ -8,14 +8,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
-from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import has_fit_parameter
 
+from crosstask.multitask._support import Folds
+from crosstask.multitask._tuning import read_folds
 from crosstask.multitask._wrapper import learn_classes
 from crosstask.neural._classifier import MultiTaskMLPClassifier
 from crosstask.neural._regressor import MultiTaskMLPRegressor
 from crosstask.tasks import TaskMixin, TaskRows, take_rows
+from crosstask.tasks._frames import as_table
 
 Array = NDArray[np.float64]
 
@@ -44,8 +47,9 @@ class Distilled(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         :math:`\lambda`, from 0 (labels alone) to 1 (teacher alone).
     temperature : float, default=1.0
         Probabilities are taken to the power 1 / temperature and scaled to one; above 1 lesser classes say more.
-    cv : int, default=5
-        Folds for the teacher's answers; fewer where a class has fewer rows.
+    cv : int, splitter or list of (train rows, test rows), optional
+        Folds for the teacher's answers. None means five, fewer where a class has fewer rows, with rows of every task
+        in each; a task's only row keeps its label.
     task_column : str or int, optional
         Column of X that holds the task ids.
     unseen_task : {"error", "mean", "pooled"}, default="error"
@@ -101,7 +105,7 @@ class Distilled(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         *,
         mix: float = 0.5,
         temperature: float = 1.0,
-        cv: int = 5,
+        cv: Any = None,
         task_column: str | int | None = None,
         unseen_task: str = "error",
     ) -> None:
@@ -125,20 +129,21 @@ class Distilled(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         task : array-like of shape (n_rows,), optional
             Task ids.
         sample_weight : array-like, optional
-            Weights of the rows, for the student; the teacher gets none.
+            Weights of the rows, for the student, and for the teacher where its ``fit`` takes them.
 
         Returns
         -------
         Self
         """
         student = self._new_student()
-        rows = self._open_fit(X, y, task, sample_weight).long()
+        opened = self._open_fit(X, y, task, sample_weight)
+        rows = opened.long()
         assert rows.y is not None
         weight = np.ones(len(rows.y)) if rows.sample_weight is None else rows.sample_weight
         ids = None if rows.door == "none" else rows.task
         if is_classifier(self.teacher):
             self.classes_ = learn_classes(rows.y, self)
-        self.teacher_answers_ = self._ask(rows, ids)
+        self.teacher_answers_ = self._ask(rows, ids, weight, self._folds(X, opened, sample_weight))
         if is_classifier(self.teacher):
             self._fit_classes(student, rows, ids, weight)
         else:
@@ -164,40 +169,47 @@ class Distilled(TaskMixin, MetaEstimatorMixin, BaseEstimator):
             sample_weight=weight[row] * soft.ravel()[kept],
         )
 
-    def _ask(self, rows: TaskRows, ids: Any) -> Array:
+    def _ask(self, rows: TaskRows, ids: Any, weight: Array, folds: Folds) -> Array:
         """Return the teacher's answers on rows held out."""
         assert rows.y is not None
         classification, y = is_classifier(self.teacher), rows.y
         if classification and not hasattr(self.teacher, "predict_proba"):
             raise ValueError(f"the teacher {type(self.teacher).__name__} has no predict_proba: use one that has.")
-        kind: Any = StratifiedKFold if classification else KFold
         answers = (y[:, None] == self.classes_).astype(np.float64) if classification else y.astype(np.float64)
-        for train, held in kind(self._n_folds(y), shuffle=True, random_state=0).split(np.zeros(len(y)), y):
+        for train, held in folds:
             test = held[np.isin(rows.codes[held], rows.codes[train])]  # a task's only row keeps its label
             teacher: Any = clone(self.teacher)
             if getattr(teacher, "task_column", None) is not None:
                 teacher.set_params(task_column=None)  # the tasks come by task=
             given = self._given(teacher, None if ids is None else ids[train])
+            if has_fit_parameter(teacher, "sample_weight"):
+                given["sample_weight"] = weight[train]
             teacher.fit(take_rows(rows.X, train), y[train], **given)
             asked = self._given(teacher, None if ids is None else ids[test])
             method = teacher.predict_proba if classification else teacher.predict
-            answers[test] = method(take_rows(rows.X, test), **asked)
+            told = method(take_rows(rows.X, test), **asked)
+            if classification:
+                answers[test] = 0.0
+                answers[np.ix_(test, np.searchsorted(self.classes_, teacher.classes_))] = told
+            else:
+                answers[test] = told
         return answers
 
-    def _n_folds(self, y: NDArray[Any]) -> int:
-        """Return the number of folds: no more than the smallest class has rows."""
-        if int(self.cv) < 2:
+    def _folds(self, X: Any, rows: TaskRows, sample_weight: Any) -> Folds:
+        """Return folds that hold out each row once, and rows of each task and class alike."""
+        assert rows.y is not None
+        classification = is_classifier(self.teacher)
+        if isinstance(self.cv, (int, np.integer)) and self.cv < 2:
+            raise ValueError(f"cv={self.cv!r} must be at least 2: the teacher is asked about rows held out.")
+        sizes = np.unique(rows.y, return_counts=True)[1] if classification else np.array([len(rows.y)])
+        if sizes.min() < 2:
+            what = "a class has" if classification else "X has"
             raise ValueError(
-                f"cv={self.cv!r} must be at least 2: the teacher is asked about rows that it was not fitted on."
+                f"{what} one row (n_samples={sizes.min()}), so that the teacher cannot be asked about rows held out: "
+                "two are needed."
             )
-        smallest = int(np.unique(y, return_counts=True)[1].min()) if is_classifier(self.teacher) else len(y)
-        if smallest < 2:
-            what = "a class has" if is_classifier(self.teacher) else "X has"
-            raise ValueError(
-                f"{what} one row (n_samples={smallest}), so that the teacher cannot be asked about rows held out: two "
-                "are needed."
-            )
-        return min(int(self.cv), smallest)
+        cv = min(5, int(sizes.min())) if self.cv is None else self.cv
+        return read_folds(cv, as_table(X), rows, sample_weight, 0, strata=classification)
 
     def _given(self, teacher: Any, ids: Any) -> dict[str, Any]:
         return {"task": ids} if ids is not None and "task" in inspect.signature(teacher.fit).parameters else {}
