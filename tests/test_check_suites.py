@@ -116,8 +116,8 @@ STEADY_TUNING = {
     "batch_size": 4096,
     "dtype": "float64",
 }
-# One task only, so in scikit-learn's suite alone. FrozenEncoder is in neither: it takes texts and images by the list, knows
-# no columns, learns nothing in fit and passes gaps on to its encoder, which is what most checks of a transformer ask for.
+# One task only, so in scikit-learn's suite alone. FrozenEncoder is in neither: it takes texts and images by the list,
+# knows no columns, learns nothing in fit and passes gaps on to its encoder, which is what most of these checks ask for.
 TUNED_NETS = [FineTunedNetRegressor(**STEADY_TUNING), FineTunedNetClassifier(**STEADY_TUNING)]
 if find_spec("torch") is None:
     NEURAL, TUNED_NETS = [], []  # tests/neural says so in its skips
