@@ -13,6 +13,7 @@ from crosstask.affinity import GroupedTasks
 from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor
 from crosstask.guard import TransferGuard
 from crosstask.multitask import (
+    DescribedTasks,
     EasyAdapt,
     IndependentTasks,
     MultiTaskBoostingClassifier,
@@ -85,6 +86,8 @@ MULTI_TASK = [
     MultiTaskSVR(sharing=0.5, tol=1e-8),
     MultiTaskSVC("linear", sharing=0.5, tol=1e-8),
     MultiTaskClassifier(loss="squared_hinge", alpha=0.1),
+    DescribedTasks(MultiTaskRegressor(alpha=0.1)),
+    DescribedTasks(MultiTaskClassifier(alpha=0.1)),
     GroupedTasks(MultiTaskRegressor("pooled", alpha=0.1), n_groups=2),
     GroupedTasks(MultiTaskClassifier("pooled", alpha=0.1), n_groups=2),
     TransferGuard([("own", IndependentTasks(Ridge())), ("shared", PooledTasks(Ridge()))]),

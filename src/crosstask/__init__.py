@@ -47,6 +47,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.model_selection import TaskKFold as TaskKFold
     from crosstask.model_selection import TaskShuffleSplit as TaskShuffleSplit
     from crosstask.model_selection import TaskTimeSeriesSplit as TaskTimeSeriesSplit
+    from crosstask.multitask import DescribedTasks as DescribedTasks
     from crosstask.multitask import EasyAdapt as EasyAdapt
     from crosstask.multitask import IndependentTasks as IndependentTasks
     from crosstask.multitask import LogisticCentre as LogisticCentre
@@ -140,6 +141,7 @@ _CATALOGUE = {
         "TaskTimeSeriesSplit",
     ),
     "crosstask.multitask": (
+        "DescribedTasks",
         "EasyAdapt",
         "IndependentTasks",
         "LogisticCentre",

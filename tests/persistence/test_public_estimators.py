@@ -68,6 +68,7 @@ MAKERS: dict[str, Maker] = {
     },
     "TransferToEach": lambda: ct.TransferToEach(ct.PriorRegressor(), Ridge(), task_column="site"),
     "EasyAdapt": lambda: ct.EasyAdapt(LogisticRegression(), task_column="site"),
+    "DescribedTasks": lambda: ct.DescribedTasks(_linear(False), task_column="site"),
     "GroupedTasks": lambda: ct.GroupedTasks(ct.MultiTaskRegressor("pooled", alpha=0.1), task_column="site"),
     "TransferGuard": lambda: ct.TransferGuard(
         [("own", _linear(False, coupling="independent").set_params(task_column=None)), ("pooled", Ridge())],
@@ -191,6 +192,7 @@ def test_every_public_estimator_is_tried_here() -> None:
             "MultiTaskGPRegressor",
         ),
         *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt", "GroupedTasks"),
+        "DescribedTasks",
         *(
             "TransferToEach",
             "OffsetTransfer",

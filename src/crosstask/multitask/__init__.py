@@ -1,6 +1,7 @@
 """Estimators that learn all tasks at once, and wrappers that bring tasks to any scikit-learn estimator."""
 
 from crosstask.multitask._classifier import MultiTaskClassifier
+from crosstask.multitask._described import DescribedTasks
 from crosstask.multitask._easy_adapt import EasyAdapt
 from crosstask.multitask._independent import IndependentTasks
 from crosstask.multitask._pooled import PooledTasks
@@ -13,6 +14,7 @@ from crosstask.multitask.gaussian import MultiTaskGPRegressor
 from crosstask.multitask.svm import MultiTaskSVC, MultiTaskSVR, graph_task_kernel
 
 __all__ = [
+    "DescribedTasks",
     "EasyAdapt",
     "IndependentTasks",
     "LogisticCentre",
