@@ -66,3 +66,33 @@ def test_one_task_is_left_alone():
     rows = draw()
     alone = Rows(rows.X, rows.y, np.repeat("a", 30), None, None)
     assert alone.common_rate(2.0) is None
+
+
+def values(intercept_spread: float, n_tasks: int = 300) -> Rows:
+    rng = np.random.default_rng(0)
+    task = np.repeat(np.arange(n_tasks), 8)
+    X = rng.normal(size=(len(task), 2)) + rng.normal(size=(n_tasks, 2))[task]
+    level = 5.0 + intercept_spread * rng.normal(size=n_tasks)
+    return Rows(X, X @ [1.0, -1.0] + level[task] + 2.0 * rng.normal(size=len(task)), task, None, None)
+
+
+def test_the_common_mean_weighs_noise_over_spread():
+    found = values(1.0).common_mean()
+    assert_allclose(found.weight, [4.0], rtol=0.3)  # 2^2 / 1^2
+    assert_allclose(found.classes - found.average @ [1.0, -1.0], [5.0], atol=0.3)
+    more = found.added_to(values(1.0))
+    assert len(more.y) == 301 * 8 - 8 + 300
+    assert_allclose(values(0.0).common_mean().weight, [1000.0], rtol=0.99)
+
+
+def test_twice_the_weights_are_answered_by_twice_the_weight():
+    rows = values(1.0, n_tasks=50)
+    doubled = Rows(rows.X, rows.y, rows.task, np.full(len(rows.y), 2.0), None)
+    once, twice = rows.common_mean(), doubled.common_mean()
+    assert_allclose(twice.weight, 2.0 * once.weight, rtol=0.01)  # the noise of a row of weight 1 is twice as large
+    assert_allclose(twice.classes, once.classes, rtol=0.01)
+
+
+def test_intercepts_far_apart_and_few_tasks_are_left_free():
+    assert values(50.0).common_mean() is None
+    assert values(1.0, n_tasks=2).common_mean() is None

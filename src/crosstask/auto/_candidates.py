@@ -132,7 +132,8 @@ def _linear(shape: DataShape) -> list[tuple[str, Any]]:
     plain = [("base rate" if shape.classification else "task mean", mean)]
     plain += [(name, model(coupling, n_alphas=shape.n_alphas, unseen_task="pooled")) for name, coupling in couplings]
     steady = {"own", "pooled", "mean tied", "easy adapt"} if shape.classification else set[str]()
-    loose = steady - {"own"} | {"feature norm"} if shape.classification else set[str]()
+    tied = {"pooled", "mean tied", "easy adapt", "feature norm"}
+    weight: Any = AVERAGE_ROWS if shape.classification else "estimated"
     return [
         (
             name,
@@ -141,7 +142,7 @@ def _linear(shape: DataShape) -> list[tuple[str, Any]]:
                 names=shape.names,
                 levels=shape.levels,
                 prior_width=PRIOR_WIDTH if name in steady else None,
-                average_rows=AVERAGE_ROWS if name in loose else 0.0,
+                average_rows=weight if name in tied else 0.0,
             ),
         )
         for name, estimator in plain

@@ -46,8 +46,9 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         as it is. "frame": a pandas frame in which categories have dtype category.
     prior_width : float, optional
         Weak prior on the alpha of a logistic model, see :func:`steadied`; None for none.
-    average_rows : float, default=0.0
-        Weight of the rows that tie a classifier's intercepts to the common rate, see :class:`Rows`.
+    average_rows : float or "estimated", default=0.0
+        Weight of the rows that tie a classifier's intercepts to the common rate; "estimated" for a regressor, whose
+        intercepts are tied to the common mean. See :class:`Rows`.
 
     Attributes
     ----------
@@ -67,7 +68,7 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         levels: list[Any] | None = None,
         form: Form = "encoded",
         prior_width: float | None = None,
-        average_rows: float = 0.0,
+        average_rows: float | Literal["estimated"] = 0.0,
     ) -> None:
         self.estimator = estimator
         self.names = names
@@ -84,9 +85,10 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         own: Any = clone(self.estimator)
         prepared = self._prepare(X)
         self._common_rate = None
-        if self.average_rows > 0.0 and task is not None:
+        if self.average_rows and task is not None:
             rows = Rows(prepared, np.asarray(y), np.asarray(task), sample_weight, own.cv)
-            self._common_rate = rows.common_rate(self.average_rows)
+            weight = self.average_rows
+            self._common_rate = rows.common_mean() if isinstance(weight, str) else rows.common_rate(weight)
             rows = rows if self._common_rate is None else self._common_rate.added_to(rows)
             prepared, y, task, sample_weight = rows.X, rows.y, rows.task, rows.sample_weight
             own.set_params(cv=rows.folds)
