@@ -31,7 +31,7 @@ def test_from_tables_to_predictions_without_the_rows(sites, tmp_path, capsys):
     assert "200 rows of 1 tasks" in capsys.readouterr().out
     assert run(["fit", "--statistics", *files, "-o", str(tmp_path / "model.skops")]) == 0
     said = capsys.readouterr().out
-    assert "3 file(s): TaskStatistics: 600 rows of 3 tasks" in " ".join(said.split())
+    assert "3 files: TaskStatistics: 600 rows of 3 tasks" in " ".join(said.split())
     assert said.count("chosen") == 1 + said.count("features chosen")
     predicted = tmp_path / "out.csv"
     assert run(["predict", str(tmp_path / "model.skops"), str(tmp_path / "02.csv"), "-o", str(predicted)]) == 0

@@ -41,13 +41,13 @@ def _bar(title: str) -> Generator[Report]:
 
 
 def _lines() -> Report:
-    """One line for each step; the text before a colon names the step."""
+    """One line for each step; the text before a colon names the step. Where nobody knows the total, all the text."""
     last = [""]
 
     def report(done: int, total: int, now: str) -> None:
         step = now.split(":", maxsplit=1)[0]
         if step != last[0]:
             last[0] = step
-            print(f"{done}/{total} {step}", file=sys.stderr, flush=True)  # noqa: T201
+            print(f"{done}/{total} {step}" if total else now, file=sys.stderr, flush=True)  # noqa: T201
 
     return report

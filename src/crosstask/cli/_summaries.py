@@ -107,7 +107,7 @@ def fit_statistics(files: list[Path], *, output: Path | None, force: bool) -> No
         models = {coupling: _fitted(merged, coupling) for coupling in COUPLINGS}
     losses = {name: float(model.path_["cv_loss"].min()) for name, model in models.items()}
     best = min(losses, key=losses.__getitem__)
-    out.print(f"{len(files)} file(s): {merged!r}", markup=False)
+    out.print(f"{len(files)} {'file' if len(files) == 1 else 'files'}: {merged!r}", markup=False)
     out.print("Mean squared error on held-out folds:", markup=False)
     for name, loss in sorted(losses.items(), key=lambda item: item[1]):
         out.print(f"  {2 * loss:.6g}  {SAID[name]} ({name}){', chosen' if name == best else ''}", markup=False)

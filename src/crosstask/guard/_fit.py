@@ -302,7 +302,7 @@ def _findings(
     borrowed = [str(t) for t, why in zip(rows.tasks, guard._why_borrowed, strict=True) if why]
     if borrowed:
         shown = ", ".join(borrowed[:5]) + (", .." if len(borrowed) > 5 else "")
-        findings.append(("borrowed", f"{len(borrowed)} task(s) could not be judged by rows of their own: {shown}."))
+        findings.append(("borrowed", f"Too few rows of their own, or one class, to be judged by: {shown}."))
     missing = int((held.fold < 0).sum())
     if missing:
         findings.append(

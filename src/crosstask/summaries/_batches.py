@@ -181,8 +181,9 @@ def open_table(
     odd = [name for name in [*chosen, target] if not _is_number(schema.field(name).type)]
     if odd:
         raise ValueError(
-            f"{path} has no numbers in column {', '.join(map(repr, odd[:8]))}: name the columns of numbers as "
-            "features, or encode the others first, with categories on which all sites agree."
+            f"{path} has no numbers in column {', '.join(map(repr, odd[:8]))}: name the columns of numbers "
+            "(features=[..], in the command --feature NAME for each), or encode the others first, with categories on "
+            "which all sites agree."
         )
     columns = [name for name in names if name == task or name in chosen]
     ordered = [name for name in columns if name != task]
