@@ -107,7 +107,7 @@ def numbers(text: str) -> list[int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cache", type=Path, default=Path("field-cache"))
-    parser.add_argument("--splits", type=numbers, default=numbers("0-9"))
+    parser.add_argument("--splits", type=numbers, default=numbers("0"))
     parser.add_argument("--data", default=",".join(NAMES))
     parser.add_argument("--rows", type=numbers, default=list(SIZES))
     parser.add_argument("--only", default="", help="methods to run, by name and divided by ';'")

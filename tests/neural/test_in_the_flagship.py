@@ -18,9 +18,11 @@ def _table(n_rows):
 
 def test_the_network_counts_where_no_line_fits():
     X, y = _table(250)
-    model = ct.CrossTaskRegressor("neural", task_column="site", cv=2, random_state=0).fit(X, y)
+    lines_and_net = ["own", "pooled", "mean tied", "network"]
+    model = ct.CrossTaskRegressor(lines_and_net, task_column="site", cv=2, random_state=0).fit(X, y)
     assert model.weights_["network"].max() > 0.1
     assert model.candidate_losses_["network"].mean() < model.candidate_losses_["own"].mean()
+    assert "network" in ct.CrossTaskRegressor("neural", task_column="site", cv=2, random_state=0).fit(X, y).weights_
     assert "network" not in ct.CrossTaskRegressor(task_column="site", cv=2, random_state=0).fit(X, y).weights_
 
 
