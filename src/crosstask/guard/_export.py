@@ -83,7 +83,8 @@ def _coefficients(guard: Any, name: str, model: Any, task: Any) -> tuple[Array, 
 
 def _names(guard: Any) -> list[str]:
     """Names of the columns that the candidates see; none where X had none."""
-    names = list(getattr(guard, "feature_names_in_", ()))
+    given: Any = getattr(guard, "feature_names_in_", ())
+    names: list[str] = list(given)
     if names and guard.door_ == "column":
         names.pop(names.index(guard.task_column) if guard.task_column in names else guard.task_column)
     return names
