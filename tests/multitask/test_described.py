@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import Ridge as SklearnRidge
 
 import crosstask as ct
-from crosstask.multitask._described import Ridge, _stacked
+from crosstask.multitask._coefficient_ridge import Ridge, stacked
 
 T, N, D = 24, 15, 2
 IDS = [f"t{k:02d}" for k in range(T)]
@@ -47,16 +47,23 @@ def test_a_new_task_is_predicted_from_what_it_is() -> None:
     )
 
 
-def test_where_descriptors_tell_nothing_a_new_task_is_about_the_average_one() -> None:
-    gains: list[float] = []
-    for seed in range(4):
+def test_where_descriptors_tell_nothing_a_new_task_is_the_average_one() -> None:
+    """Eighteen tasks are few: by chance they seem to tell something in one draw of ten, and that may cost a quarter."""
+    ratios: list[float] = []
+    for seed in range(20):
         model, X, y, task, _, _ = _split(0.0, seed)
         own = model.estimator_
         mean = X @ own.coef_.mean(axis=0) + own.intercept_.mean()
-        gains.append(float(np.mean((y - mean) ** 2) / np.mean((y - model.predict(X, task=task)) ** 2)))
-    assert np.median(gains) > 0.95  # one draw in six looks as if they told something: 18 tasks are few
-    model.ridge_ = Ridge.of(np.zeros((18, 3)), _stacked(own), np.inf)
-    np.testing.assert_allclose(model.predict(X, task=task), mean)
+        predicted = model.predict(X, task=task)
+        ratios.append(float(np.mean((y - predicted) ** 2) / np.mean((y - mean) ** 2)))
+        if np.isinf(model.alpha_):
+            np.testing.assert_allclose(predicted, mean, rtol=1e-12, atol=1e-12)
+            assert model.task_error_ == model.mean_error_
+        else:
+            assert model.task_error_ < model.mean_error_
+    assert np.isclose(ratios, 1.0).mean() >= 0.8
+    assert np.mean(ratios) < 1.03
+    assert max(ratios) < 1.5
 
 
 @pytest.mark.parametrize("coverage", [0.8, 0.9])
@@ -74,7 +81,7 @@ def test_intervals_cover_rows_of_new_tasks(coverage: float) -> None:
 def test_the_ridge_is_scikit_learns() -> None:
     model, *_ = _split(1.0)
     Z = np.asarray(model.encoder_.transform(model.task_features.loc[model.tasks_]))
-    B = _stacked(model.estimator_)
+    B = stacked(model.estimator_)
     plain = SklearnRidge(alpha=3.0).fit(Z, B)
     np.testing.assert_allclose(Ridge.of(Z, B, 3.0)(Z), plain.predict(Z))
 
