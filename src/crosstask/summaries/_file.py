@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crosstask.summaries._cells import Cells
+from crosstask.summaries._store import Store
 
 if TYPE_CHECKING:
     from crosstask.summaries._statistics import TaskStatistics
@@ -35,10 +36,9 @@ def to_bytes(statistics: TaskStatistics, extra: dict[str, Any] | None = None) ->
     """Return the content of the file; ``extra`` is kept in the header."""
     from crosstask import __version__
 
-    T = len(statistics._ids)
-    cells = statistics._cells
-    assert cells is not None
-    p = cells.offset.shape[2]
+    store = statistics._store
+    assert store is not None
+    T, cells, p = len(store), store.cells, store.n_variables
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -55,7 +55,7 @@ def to_bytes(statistics: TaskStatistics, extra: dict[str, Any] | None = None) ->
     np.savez(
         stream,
         header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-        ids=statistics._ids,
+        ids=store.ids,
         total=cells.total[:T],
         count=cells.count[:T],
         origin=cells.origin[:T],
@@ -142,8 +142,7 @@ def _built(header: dict[str, Any], arrays: dict[str, Any]) -> TaskStatistics:
     scatter = np.zeros((T, F, p, p))
     lower = np.tril_indices(p)
     scatter[:, :, lower[0], lower[1]] = arrays["scatter"]
-    out._ids = arrays["ids"]
-    out._places = {one: place for place, one in enumerate(out._ids.tolist())}
     count = arrays["count"].astype(np.int64)
-    out._cells = Cells(arrays["total"], count, arrays["origin"], arrays["offset"], scatter)
+    cells = Cells(arrays["total"], count, arrays["origin"], arrays["offset"], scatter)
+    out._store = Store(arrays["ids"], cells)
     return out

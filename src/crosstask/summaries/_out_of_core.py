@@ -33,17 +33,17 @@ def summarize(table: BigTable, n_folds: int, *, checkpoint: Path | None, every: 
             now = time.monotonic()
             if now - said >= SECONDS:
                 said = now
-                tell(done, f"{(done - first) / (now - start):,.0f} rows a second, {len(out._places)} tasks")
+                tell(done, f"{(done - first) / (now - start):,.0f} rows a second, {out.n_tasks} tasks")
             if checkpoint is not None and now - written >= every:
                 _write(table, out, done, checkpoint)
                 written = time.monotonic()
     except KeyboardInterrupt:
-        if checkpoint is not None and out._places:
+        if checkpoint is not None and out.n_tasks:
             _write(table, out, done, checkpoint)
         raise
-    if not out._places:
+    if not out.n_tasks:
         raise ValueError(f"{table.path} has no rows to learn from.")
-    tell(done, f"{(done - first) / max(time.monotonic() - start, 1e-9):,.0f} rows a second, {len(out._places)} tasks")
+    tell(done, f"{(done - first) / max(time.monotonic() - start, 1e-9):,.0f} rows a second, {out.n_tasks} tasks")
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return out

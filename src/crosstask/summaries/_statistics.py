@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstask.summaries._cells import Cells
-from crosstask.tasks import TaskIndex, TaskMoments, as_task_ids, column_names, numeric_matrix, pop_column
+from crosstask.summaries._reading import deal_rows, read_rows, read_variables
+from crosstask.summaries._store import Store
+from crosstask.tasks import TaskMoments, column_names, pop_column
 from crosstask.tasks._frames import as_table, n_rows, refuse_repeated_names
-from crosstask.tasks._target import check_target, check_weights
 
 Array = NDArray[np.float64]
 IntVector = NDArray[np.int64]
@@ -86,9 +87,7 @@ class TaskStatistics:
         self.columns_: list[str] | None = None
         self.feature_names_: list[str] | None = None
         self.door_ = ""
-        self._ids: NDArray[Any] = np.zeros(0, dtype=np.int64)
-        self._places: dict[Any, int] = {}
-        self._cells: Cells | None = None
+        self._store: Store | None = None
 
     def partial_fit(
         self, X: Any, y: Any, task: Any = None, *, sample_weight: Any = None, fold: Any = None
@@ -130,45 +129,14 @@ class TaskStatistics:
             raise ValueError(
                 "earlier batches had tasks and this one has none, or the other way round: give task= in each call."
             )
-        table = self._variables(features, y)
         where = "task=" if self.task_column is None else f"column {self.task_column!r}"
-        ids = np.zeros(table.shape[1], dtype=np.int64) if door == "none" else as_task_ids(task, table.shape[1], where)
-        weight = check_weights(sample_weight, table.shape[1], 1, None)
-        folds = self._read_folds(fold, table)
-        if weight is None:
-            weight = np.ones(table.shape[1])
-        elif not (weight > 0).all():
-            kept = weight > 0
-            table, weight, ids, folds = np.ascontiguousarray(table[:, kept]), weight[kept], ids[kept], folds[kept]
-        unique, codes = np.unique(ids, return_inverse=True)
-        self._check_columns(column_names(given), column_names(features), table.shape[0])
+        rows = read_rows(
+            self, features, y, task, where=where, sample_weight=sample_weight, fold=fold, n_folds=self.n_folds
+        )
+        self._check_columns(column_names(given), column_names(features), len(rows.table))
         self.door_ = door
-        self._absorb(table, weight, unique, codes.reshape(-1), folds, where)
+        self._opened.absorb(rows.table, rows.weight, rows.tasks, rows.codes, rows.folds, where)
         return self
-
-    def _variables(self, X: Any, y: Any) -> Array:
-        """Return the features and the target, each a row of (d + 1, n)."""
-        matrix = numeric_matrix(self, X)
-        values = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
-        if values.ndim != 1 or len(values) != matrix.shape[0]:
-            raise ValueError(f"y has shape {values.shape} for {matrix.shape[0]} rows of X: give one number a row.")
-        table = np.empty((matrix.shape[1] + 1, matrix.shape[0]))
-        table[:-1] = (matrix.toarray() if hasattr(matrix, "toarray") else matrix).T
-        table[-1] = check_target(values, classification=False)
-        return table
-
-    def _read_folds(self, fold: Any, table: Array) -> IntVector:
-        if fold is None:
-            return deal_rows(table, self.n_folds)
-        folds = np.asarray(fold)
-        if folds.shape != (table.shape[1],) or folds.dtype.kind not in "iu":
-            raise ValueError(f"fold= must hold one whole number for each of the {table.shape[1]} rows.")
-        if len(folds) and not (folds.min() >= 0 and folds.max() < max(self.n_folds, 1)):
-            raise ValueError(
-                f"fold= holds numbers from {folds.min()} to {folds.max()}: give 0 to {max(self.n_folds, 1) - 1}, "
-                f"for n_folds={self.n_folds}."
-            )
-        return folds.astype(np.int64)
 
     def folds(self, X: Any, y: Any) -> IntVector:
         """Return the fold that each row falls in by its hash, for comparisons with a fit on rows.
@@ -183,7 +151,7 @@ class TaskStatistics:
         features = as_table(X)
         if self.task_column is not None:
             features, _ = pop_column(features, self.task_column)
-        return deal_rows(self._variables(features, y), self.n_folds)
+        return deal_rows(read_variables(self, features, y), self.n_folds)
 
     @staticmethod
     def from_table(
@@ -251,23 +219,23 @@ class TaskStatistics:
     def _begin(self, columns: list[str], features: list[str]) -> None:
         """Set the columns before any row is seen."""
         self.columns_, self.feature_names_, self.door_ = columns, features, "column"
-        self._cells = Cells.empty(0, max(self.n_folds, 1), len(features) + 1)
+        self._store = Store.empty(self.n_folds, len(features) + 1)
 
     def _absorb_batch(self, table: Array, ids: NDArray[Any], codes: IntVector) -> None:
         """Add rows whose task ids are encoded."""
         folds = deal_rows(table, self.n_folds)
-        self._absorb(table, np.ones(table.shape[1]), ids, codes, folds, f"column {self.task_column!r}")
+        self._opened.absorb(table, np.ones(table.shape[1]), ids, codes, folds, f"column {self.task_column!r}")
 
     def deal(self, matrix: Array, y: Array) -> IntVector:
         """Return the folds of rows that are numbers already."""
         return deal_rows(np.vstack([matrix.T, y]), self.n_folds)
 
     def _check_columns(self, columns: list[str] | None, features: list[str] | None, n_variables: int) -> None:
-        if self._cells is None:
+        if self._store is None:
             self.columns_, self.feature_names_ = columns, features
-            self._cells = Cells.empty(0, max(self.n_folds, 1), n_variables)
+            self._store = Store.empty(self.n_folds, n_variables)
             return
-        if n_variables != self._cells.offset.shape[2]:
+        if n_variables != self._store.n_variables:
             raise ValueError(
                 f"X has {n_variables - 1} features, and earlier batches had {self.n_features_}: give the same columns."
             )
@@ -276,59 +244,25 @@ class TaskStatistics:
                 f"X has the columns {features}, and earlier batches {self.feature_names_}: keep their order."
             )
 
-    def _absorb(
-        self, table: Array, weight: Array, unique: NDArray[Any], codes: NDArray[Any], folds: IntVector, where: str
-    ) -> None:
-        """Add rows (p, n) of the tasks ``unique[codes]``."""
-        from crosstask.summaries._kernels import absorb
-
-        assert self._cells is not None
-        F = max(self.n_folds, 1)
-        places = self._find(unique, where)
-        cells = self._cells = self._cells.room_for(len(self._places))
-        p = table.shape[0]
-        absorb(
-            table,
-            weight,
-            codes.astype(np.int64) * F + folds,
-            (places[:, None] * F + np.arange(F)).reshape(-1),
-            F,
-            cells.total.reshape(-1),
-            cells.count.reshape(-1),
-            cells.origin,
-            cells.offset.reshape(-1, p),
-            cells.scatter.reshape(-1, p, p),
-        )
-
-    def _find(self, unique: NDArray[Any], where: str) -> NDArray[np.intp]:
-        """Return the places of some ids; new ones are given the next places."""
-        known, ids = self._places, unique.tolist()
-        new = [one for one in ids if one not in known]
-        if new:
-            if len(known) and unique.dtype.kind != self._ids.dtype.kind:
-                raise ValueError(
-                    f"{where} has ids such as {ids[0]!r}, and earlier rows such as {next(iter(known))!r}: make them "
-                    "all text or all numbers first."
-                )
-            self._ids = np.concatenate([self._ids, np.array(new)]) if len(known) else np.array(new)
-            for one in new:
-                known[one] = len(known)
-        return np.array([known[one] for one in ids], dtype=np.intp)
+    @property
+    def _opened(self) -> Store:
+        assert self._store is not None
+        return self._store
 
     @property
-    def _sorted(self) -> NDArray[np.intp]:
-        self._refuse_empty()
-        TaskIndex.learn(self._ids, "the task column")  # refuses two spellings of one id
-        return np.argsort(self._ids)
+    def n_tasks(self) -> int:
+        """Number of tasks seen."""
+        return 0 if self._store is None else len(self._store)
 
     def _refuse_empty(self) -> None:
-        if not self._places:
+        if not self.n_tasks:
             raise ValueError("these statistics have no rows yet: call partial_fit(X, y, task) first.")
 
     @property
     def tasks_(self) -> NDArray[Any]:
         """Sorted task ids."""
-        return self._ids[self._sorted]
+        self._refuse_empty()
+        return self._opened.ids[self._opened.order]
 
     @property
     def n_rows_(self) -> IntVector:
@@ -343,13 +277,12 @@ class TaskStatistics:
     @property
     def n_features_(self) -> int:
         """Number of features."""
-        return 0 if self._cells is None else self._cells.offset.shape[2] - 1
+        return 0 if self._store is None else self._store.n_variables - 1
 
     def cells(self) -> Cells:
         """Return the moments of each task and fold, tasks in the order of ``tasks_``, scatter symmetric."""
-        order = self._sorted
-        assert self._cells is not None
-        cells = self._cells.take(order)
+        self._refuse_empty()
+        cells = self._opened.cells.take(self._opened.order)
         below = np.tril(cells.scatter, -1)
         cells.scatter = np.tril(cells.scatter) + below.swapaxes(-1, -2)
         return cells
@@ -376,23 +309,28 @@ class TaskStatistics:
             If the features, the folds or the kind of task ids differ.
         """
         self._refuse_other(other)
-        out = self._copy()
-        if other._cells is None or not other._places:
-            return out
-        if out._cells is None or not out._places:
-            return other._copy()
-        places = out._find(other._ids, "the other site's task column")
-        out._cells = out._cells.room_for(len(out._places))
-        out._cells.add(other._cells.take(np.arange(len(other._ids))), places)
+        if not other.n_tasks:
+            return self._with(self._store)
+        if not self.n_tasks:
+            return other._with(other._store)
+        out = self._with(self._store)
+        out._opened.join(other._opened, "the other site's task column")
         out.columns_ = self.columns_ or other.columns_
         out.feature_names_ = self.feature_names_ or other.feature_names_
-        _ = out._sorted
+        _ = out._opened.order
+        return out
+
+    def _with(self, store: Store | None) -> TaskStatistics:
+        """Return statistics of the same columns with a copy of some cells."""
+        out = TaskStatistics(n_folds=self.n_folds, task_column=self.task_column)
+        out.columns_, out.feature_names_, out.door_ = self.columns_, self.feature_names_, self.door_
+        out._store = None if store is None else store.copy()
         return out
 
     def _refuse_other(self, other: Any) -> None:
         if not isinstance(other, TaskStatistics):
             raise ValueError(f"merge takes TaskStatistics, not {type(other).__name__}.")
-        if not (self._places and other._places):
+        if not (self.n_tasks and other.n_tasks):
             return
         for what, one, two in (
             ("folds", self.n_folds, other.n_folds),
@@ -407,13 +345,6 @@ class TaskStatistics:
             odd = sorted(set(names[0] or []) ^ set(names[1] or []))
             text = f"{', '.join(odd[:6])} in one only" if odd else "in another order"
             raise ValueError(f"the statistics differ in their features ({text}): gather both from the same columns.")
-
-    def _copy(self) -> TaskStatistics:
-        out = TaskStatistics(n_folds=self.n_folds, task_column=self.task_column)
-        out.columns_, out.feature_names_, out.door_ = self.columns_, self.feature_names_, self.door_
-        out._ids, out._places = self._ids.copy(), dict(self._places)
-        out._cells = None if self._cells is None else self._cells.take(np.arange(len(self._ids)))
-        return out
 
     def save(
         self, path: str | os.PathLike[str], *, min_rows: int = 10, small: str = "error", force: bool = False
@@ -453,29 +384,21 @@ class TaskStatistics:
         if small not in ("error", "drop"):
             raise ValueError(f"small={small!r} is not known: use 'error' or 'drop'.")
         self._refuse_empty()
-        assert self._cells is not None
-        counts = self._cells.count[: len(self._ids)]
+        store = self._opened
+        counts = store.cells.count[: len(store)]
         fewest = np.where(counts > 0, counts, np.iinfo(np.int64).max).min(axis=1)
         lacking = np.flatnonzero(fewest < min_rows)
         if not len(lacking):
             return self
-        if small == "error" or len(lacking) == len(self._ids):
-            raise ValueError(self._told_small(lacking, fewest[lacking[0]], min_rows))
-        kept = np.setdiff1d(np.arange(len(self._ids)), lacking)
-        out = self._copy()
-        assert out._cells is not None
-        out._cells, out._ids = out._cells.take(kept), self._ids[kept]
-        out._places = {one: place for place, one in enumerate(out._ids.tolist())}
-        return out
-
-    def _told_small(self, lacking: NDArray[np.intp], fewest: int, min_rows: int) -> str:
-        where = f"in one of its {self.n_folds} folds" if self.n_folds else "in all"
-        cure = "small='drop', " if len(lacking) < len(self._ids) else ""
-        return (
-            f"{len(lacking)} of {len(self._ids)} tasks have too few rows to be written: task "
-            f"{self._ids[lacking[0]].item()!r} has {fewest} {where}, and min_rows={min_rows}. Give {cure}fewer folds, "
-            "or a lower min_rows."
-        )
+        if small == "error" or len(lacking) == len(store):
+            where = f"in one of its {self.n_folds} folds" if self.n_folds else "in all"
+            cure = "small='drop', " if len(lacking) < len(store) else ""
+            raise ValueError(
+                f"{len(lacking)} of {len(store)} tasks have too few rows to be written: task "
+                f"{store.ids[lacking[0]].item()!r} has {fewest[lacking[0]]} {where}, and min_rows={min_rows}. Give "
+                f"{cure}fewer folds, or a lower min_rows."
+            )
+        return self._with(store.take(np.setdiff1d(np.arange(len(store)), lacking)))
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> TaskStatistics:
@@ -493,20 +416,10 @@ class TaskStatistics:
         return from_bytes(Path(path).read_bytes(), str(path))
 
     def __repr__(self) -> str:
-        if not self._places:
+        if not self.n_tasks:
             return f"TaskStatistics(n_folds={self.n_folds}), no rows yet"
         counts = self.n_rows_
         return (
             f"TaskStatistics: {counts.sum()} rows of {len(counts)} tasks ({counts.min()} to {counts.max()} each), "
             f"{self.n_features_} features, {self.n_folds or 'no'} folds"
         )
-
-
-def deal_rows(table: Array, n_folds: int) -> IntVector:
-    """Return the fold of each column of (p, n): a hash of its numbers, modulo the folds."""
-    from crosstask.summaries._kernels import hash_rows
-
-    if n_folds < 2:
-        return np.zeros(table.shape[1], dtype=np.int64)
-    bits = np.ascontiguousarray(table + 0.0).view(np.uint64)  # -0.0 becomes 0.0
-    return (hash_rows(bits) % np.uint64(n_folds)).astype(np.int64)
