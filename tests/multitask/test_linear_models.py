@@ -237,7 +237,7 @@ def test_fitted_attributes_certify_the_fit(binary_rows):
         (MultiTaskRegressor(alpha=0.0), r"alpha=0.0 must be positive, or 'auto'"),
         (MultiTaskRegressor(task_weight="size"), r"task_weight='size' is not known: use 'rows', 'equal'"),
         (MultiTaskRegressor(unseen_task="x"), r"unseen_task='x' is not known: use 'error', 'mean', 'pooled'"),
-        (MultiTaskRegressor(n_alphas=0), r"n_alphas=0 must be at least 1"),
+        (MultiTaskRegressor(n_alphas=0), r"n_alphas=0 must be a number, at least 1"),
     ],
 )
 def test_unknown_words_are_refused(model, message, regression_rows):

@@ -174,7 +174,66 @@ def test_leave_one_out_says_where_it_is_not(regression_rows, binary_rows):
         MultiTaskRegressor("feature_norm", cv="loo").fit(X, y, task=task)
     with pytest.raises(ValueError, match=r"this is Logistic\(\) with"):
         MultiTaskClassifier(cv="loo").fit(binary_rows[0], binary_rows[1], task=task)
-    with pytest.raises(ValueError, match="cv='gcv' is not known: use 'loo'"):
-        MultiTaskRegressor(cv="gcv").fit(X, y, task=task)
+    with pytest.raises(ValueError, match="cv='best' is not known: use 'loo', 'gcv'"):
+        MultiTaskRegressor(cv="best").fit(X, y, task=task)
     with pytest.raises(ValueError, match="predicts no row from the others"):
         MultiTaskRegressor(MeanTied(), cv="loo", n_alphas=2).fit(X[:4], y[:4], task=[0, 0, 1, 1])
+
+
+@pytest.mark.parametrize("coupling", ["independent", "pooled", "mean_tied"])
+def test_rows_that_nothing_else_speaks_for(coupling):
+    rng = np.random.default_rng(0)
+    X, y, task = rng.normal(size=(6, 2)), rng.normal(size=6), np.arange(6)
+    with pytest.raises(ValueError, match=r"cv='loo' with .* predicts no row from the others"):
+        MultiTaskRegressor(coupling, cv="loo", n_alphas=2).fit(X, y, task=task)
+    with pytest.raises(ValueError, match="no task with held-out rows has rows left to train on: give a number"):
+        MultiTaskRegressor(coupling, n_alphas=2).fit(X, y, task=task)
+    assert MultiTaskRegressor(coupling, alpha=1.0).fit(X, y, task=task).coef_.shape == (6, 2)
+
+
+def test_generalised_cross_validation_chooses_by_the_mean_leverage(regression_rows):
+    X, y, task = regression_rows
+    model = MultiTaskRegressor("pooled", cv="gcv", n_alphas=4, standardize=False).fit(X, y, task=task)
+    n, (codes, T) = len(y), (np.unique(task, return_inverse=True)[1], len(np.unique(task)))
+    centred = X - np.stack([X[codes == t].mean(axis=0) for t in range(T)])[codes]
+    for alpha, loss in zip(model.path_["alpha"], model.path_["cv_loss"], strict=True):
+        values = np.linalg.eigvalsh(centred.T @ centred / n)
+        trace = T + np.sum(values / (values + alpha))
+        fitted = clone(model).set_params(alpha=alpha).fit(X, y, task=task).predict(X, task=task)
+        assert_allclose(loss, 0.5 * n * np.sum((y - fitted) ** 2) / (n - trace) ** 2)
+
+
+def test_the_path_is_shown_as_a_frame(regression_rows):
+    X, y, task = regression_rows
+    model = MultiTaskRegressor("independent", n_alphas=4).fit(X, y, task=task)
+    frame, tasks = model.path_frame(), len(model.tasks_)
+    assert list(frame.columns) == ["alpha", "task", "loss", "mean_loss", "mean_se", "chosen"]
+    assert_array_equal(frame["task"][:tasks], model.tasks_)
+    assert_array_equal(frame["loss"].to_numpy().reshape(4, tasks), model.path_["task_cv_loss"])
+    assert_array_equal(frame[frame["chosen"]].sort_values("task")["alpha"], model.alpha_)
+    assert_array_equal(frame["mean_loss"][::tasks], model.path_["cv_loss"])
+    before = model.path_
+    model.add_task(X[:9], y[:9], task="another")
+    wider = model.path_frame()
+    assert wider.query("task == 'another'")["loss"].isna().all()
+    assert_array_equal(wider.query("task != 'another'")["loss"], frame["loss"])
+    assert before["task_cv_loss"].shape == (4, tasks)  # a shallow copy of the model keeps what it had
+    with pytest.raises(ValueError, match=r"there is no path: .* alpha=0\.5"):
+        MultiTaskRegressor(alpha=0.5).fit(X, y, task=task).path_frame()
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"alpha": [0.1, 0.2]}, r"alpha=\[0.1, 0.2\] must be positive, or 'auto'"),
+        ({"alpha": np.inf}, "alpha=inf must be positive"),
+        ({"tol": -1.0}, "tol=-1.0 must be a number, at least 0"),
+        ({"tol": "small"}, "tol='small' must be a number, at least 0"),
+        ({"max_iter": 0}, "max_iter=0 must be a number, at least 1"),
+        ({"n_alphas": 0}, "n_alphas=0 must be a number, at least 1"),
+    ],
+)
+def test_parameters_that_are_no_numbers_are_refused_in_one_line(regression_rows, options, line):
+    X, y, task = regression_rows
+    with pytest.raises(ValueError, match=line):
+        MultiTaskRegressor(**options).fit(X, y, task=task)

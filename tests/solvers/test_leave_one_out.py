@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -60,3 +62,21 @@ def test_one_task_is_scikit_learns_leave_one_out():
     problem = Problem(TaskData.from_arrays(X, y, np.zeros(15)), Squared(), Independent())
     expected = cross_val_predict(Ridge(alpha=15 * 0.3), X, y, cv=LeaveOneOut())
     assert_allclose(leave_one_out(problem, [0.3])[0], expected)
+
+
+@pytest.mark.parametrize("task_weight", ["rows", "equal"])
+@pytest.mark.parametrize("coupling", COUPLINGS, ids=str)
+def test_evenly_it_is_generalised_cross_validation(coupling, task_weight):
+    data = replace(related(n=20), sample_weight=np.random.default_rng(0).uniform(0.5, 3.0, related(n=20).n_pairs))
+    problem = Problem(data, Squared(), coupling, task_weight=task_weight)
+    hat = np.stack([fitted(replace(problem, data=replace(data, y=unit))) for unit in np.eye(data.n_pairs)], axis=2)
+    trace = np.einsum("aii->ai", hat)
+    groups = data.codes if isinstance(coupling, Independent) else np.zeros(data.n_pairs, dtype=int)
+    mean = np.stack([np.bincount(groups, row) / np.bincount(groups, data.sample_weight) for row in trace])
+    residual = data.y - np.einsum("aij,j->ai", hat, data.y)
+    assert_allclose(data.y - leave_one_out(problem, ALPHAS, evenly=True), residual / (1.0 - mean[:, groups]))
+
+
+def fitted(problem):
+    """Fitted values of each alpha, (A, n_pairs)."""
+    return path_decisions(problem, ALPHAS, problem.data)[..., 0]

@@ -149,6 +149,9 @@ def _lay_beside(model: Any, place: Insertion, slopes: Array, intercepts: Array, 
     model.support_ = model.coef_ != 0
     if np.ndim(model.alpha_) == 1:
         model.alpha_ = place.into(model.alpha_, np.full(len(slopes), alpha))
+    if model.path_:
+        path, never = model.path_, np.full((len(slopes), len(model.path_["alpha"])), np.nan)
+        model.path_ = path | {"task_cv_loss": place.into(path["task_cv_loss"].T, never).T}
     for learnt in ("components_", "outlier_tasks_", "task_covariance_", "clusters_"):
         model.__dict__.pop(learnt, None)  # of the tasks of the fit alone
     model.tasks_ = place.tasks

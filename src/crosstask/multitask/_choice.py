@@ -9,14 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstask.couplings import Coupling, Independent
-from crosstask.multitask._support import Folds
-from crosstask.multitask._tuning import Curve, Objective, held_out_curve, leave_one_out_curve, tell_iterates
-from crosstask.solvers import Solution, alpha_grid, solve, solve_path
+from crosstask.losses import Loss
+from crosstask.multitask._support import Folds, check_option
+from crosstask.multitask._tuning import Curve, Objective, closed_form_curve, held_out_curve, tell_iterates
+from crosstask.solvers import Solution, alpha_grid, has_leave_one_out, solve, solve_path
 from crosstask.tasks import TaskData
 
 Array = NDArray[np.float64]
 
 CROWD = 80.0  # rows of the mean curve of all tasks that a task adds to its own when it chooses alone
+
+
+def check_closed_form(cv: str, loss: Loss, coupling: Coupling) -> None:
+    """Refuse another word than "loo" and "gcv", and a problem whose held-out predictions have no closed form."""
+    check_option("cv", cv, ("loo", "gcv"))
+    if not has_leave_one_out(loss, coupling):
+        raise ValueError(
+            f"cv={cv!r} is the closed form for the squared loss with Independent, Pooled or MeanTied, and this is "
+            f"{loss} with {coupling}: use cv=5, or scikit-learn's LeaveOneOut()."
+        )
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class Choice:
 
 def choose(
     data: TaskData,
-    folds: Folds | None,
+    folds: Folds | str,
     objective: Objective,
     coupling: Coupling,
     alpha: Any,
@@ -65,13 +76,13 @@ def choose(
 ) -> Choice:
     """Return the given alpha, or the one of the grid with the smallest mean loss on held-out rows.
 
-    ``folds=None`` holds out each row alone, in closed form.
+    ``folds="loo"`` holds out each row alone, in closed form, and "gcv" lets every row have the mean leverage.
     """
     if not isinstance(alpha, str):
         return Choice(coupling, float(alpha), {})
     alphas = alpha_grid(objective.problem(data, coupling), n_alphas)
-    if folds is None:
-        curve = leave_one_out_curve(data, objective, coupling, alphas)
+    if isinstance(folds, str):
+        curve = closed_form_curve(data, objective, coupling, alphas, folds)
     else:
         curve = held_out_curve(data, folds, objective, coupling, alphas, n_jobs=n_jobs, verbose=verbose)
     path = {
@@ -79,7 +90,7 @@ def choose(
         "cv_loss": curve.mean,
         "cv_se": curve.standard_error,
         "task_cv_loss": curve.task_mean,
-        "n_folds": data.n_pairs if folds is None else len(folds),
+        "n_folds": data.n_pairs if isinstance(folds, str) else len(folds),
     }
     if isinstance(coupling, Independent) and data.n_tasks > 1:
         return Choice(coupling, alphas[_own_positions(curve)], path)

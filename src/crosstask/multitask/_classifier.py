@@ -122,7 +122,7 @@ class MultiTaskClassifier(LinearTasks, ClassifierMixin, BaseEstimator):
         The alpha used; an array for ``coupling="independent"`` with ``alpha="auto"``.
     path_ : dict
         With ``alpha="auto"``: arrays ``alpha``, ``cv_loss``, ``cv_se`` of shape (n_alphas,), ``task_cv_loss`` of shape
-        (n_alphas, n_tasks), and the number ``n_folds``; otherwise empty.
+        (n_alphas, n_tasks), and the number ``n_folds``; otherwise empty. ``path_frame()`` shows them as a table.
     gap_ : float
         (primal - dual) / primal of the null model: ``objective_`` is at most this share of it above the optimum.
     objective_ : float

@@ -7,25 +7,24 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from crosstask.couplings import Coupling, Decomposed, MeanTied, Pooled, as_coupling
 from crosstask.losses import Loss
 from crosstask.multitask._add_task import Fitted, add_tasks, shared_part
 from crosstask.multitask._callbacks import Callbacks, Telling, with_callbacks
-from crosstask.multitask._choice import choose
+from crosstask.multitask._choice import check_closed_form, choose
+from crosstask.multitask._linear_frames import LinearFrames
+from crosstask.multitask._linear_rows import predict_rows
 from crosstask.multitask._measured import Mask, measured_scale, read_measured, without_unmeasured
-from crosstask.multitask._support import Folds, check_option
+from crosstask.multitask._support import Folds, check_option, is_number
 from crosstask.multitask._tuning import Objective, as_one_task, read_folds
 from crosstask.multitask._wrapper import UNSEEN
-from crosstask.solvers import Solution, has_leave_one_out
+from crosstask.solvers import Solution
 from crosstask.tasks import TaskData, TaskMixin, TaskRows, column_names, numeric_matrix
 from crosstask.tasks._data import column_scale
 from crosstask.tasks._frames import as_table
 
 Array = NDArray[np.float64]
-FEW_ROWS = 100  # of a task, on average, below which predictions are taken row by row
-AT_ONCE = 8192  # rows
 #: Attributes that only some couplings give.
 LEARNT = (
     "completed_coef_",
@@ -43,23 +42,13 @@ class Plan:
     """What one fit needs besides the rows."""
 
     objective: Objective
-    folds: Folds | None  # None: each row alone
+    folds: Folds | str  # "loo" or "gcv": in closed form
     scale: Array
     origin: Array | None = None  # (T, d): what was taken from the rows of each task
     telling: Telling | None = None
 
 
-def check_leave_one_out(cv: str, loss: Loss, coupling: Coupling) -> None:
-    """Refuse any other word than "loo", and a problem whose held-out predictions have no closed form."""
-    check_option("cv", cv, ("loo",))
-    if not has_leave_one_out(loss, coupling):
-        raise ValueError(
-            "cv='loo' is the closed form for the squared loss with Independent, Pooled or MeanTied, and this is "
-            f"{loss} with {coupling}: use cv=5, or scikit-learn's LeaveOneOut()."
-        )
-
-
-class LinearTasks(Callbacks, TaskMixin):
+class LinearTasks(LinearFrames, Callbacks, TaskMixin):
     """Base of the linear estimators; a subclass turns y into numbers and the predictor into an answer."""
 
     coupling: str | Coupling
@@ -123,10 +112,10 @@ class LinearTasks(Callbacks, TaskMixin):
         weighting: Any = self.task_weight
         coupling = coupling.for_tasks(data.tasks)
         objective = Objective(loss, self.fit_intercept, weighting, self.max_iter)
-        folds: Folds | None = []
+        folds: Folds | str = []
         if self.alpha == "auto" and isinstance(self.cv, str):
-            check_leave_one_out(self.cv, loss, coupling)
-            folds = None
+            check_closed_form(self.cv, loss, coupling)
+            folds = self.cv
         elif self.alpha == "auto":
             table = as_table(X)
             strata = loss.classifies
@@ -227,7 +216,8 @@ class LinearTasks(Callbacks, TaskMixin):
 
     def _solve(self, data: TaskData, coupling: Coupling, plan: Plan) -> tuple[Solution, Any, dict[str, Any]]:
         telling = plan.telling or Telling(self)
-        with telling.folds(len(plan.folds or ()) if self.alpha == "auto" else 0) as verbose:
+        counted = self.alpha == "auto" and not isinstance(plan.folds, str)
+        with telling.folds(len(plan.folds) if counted else 0) as verbose:
             choice = choose(
                 data,
                 plan.folds,
@@ -251,10 +241,11 @@ class LinearTasks(Callbacks, TaskMixin):
         check_option("task_weight", self.task_weight, ("rows", "equal"))
         if isinstance(self.alpha, str):
             check_option("alpha", self.alpha, ("auto",))
-        elif not (np.isfinite(self.alpha) and self.alpha > 0):
+        elif not is_number(self.alpha) or not self.alpha > 0:
             raise ValueError(f"alpha={self.alpha!r} must be positive, or 'auto': give a small alpha to couple weakly.")
-        if int(self.n_alphas) < 1:
-            raise ValueError(f"n_alphas={self.n_alphas!r} must be at least 1.")
+        for name, least in (("tol", 0), ("max_iter", 1), ("n_alphas", 1)):
+            if not is_number(value := getattr(self, name)) or value < least:
+                raise ValueError(f"{name}={value!r} must be a number, at least {least}.")
         if isinstance(self.coupling, str) and self.coupling == "mean_tied":
             return MeanTied(centre_weight=1.0)  # measured: see the class's notes
         return as_coupling(self.coupling)
@@ -286,54 +277,16 @@ class LinearTasks(Callbacks, TaskMixin):
         if (rows.codes < 0).any():  # code -1 reads the last place
             w, b = self._for_unseen(k, d)
             coef, intercept = np.concatenate([coef, w[None]]), np.concatenate([intercept, b[None]])
-        z = _of_tasks(matrix, rows.codes, coef) + intercept[rows.codes]
+        z = predict_rows(matrix, rows.codes, coef) + intercept[rows.codes]
         return z if known is None else z + known[:, None]
 
     def _for_unseen(self, k: int, d: int) -> tuple[Array, Array]:
         return self.unseen_coef_.reshape(k, d), np.reshape(self.unseen_intercept_, k)
 
-    def coefficients(self) -> Any:
-        """Return the slopes as a data frame, one line for each task and feature (and class, where there are several).
-
-        Returns
-        -------
-        pandas.DataFrame
-            Columns ``task``, ``feature``, ``class`` (with several outputs), ``value``, ``shared`` (the centre that
-            the coupling ties the tasks to, otherwise their mean) and ``difference`` (value - shared).
-        """
-        import pandas as pd
-
-        coef = self.coef_[:, None] if self.coef_.ndim == 2 else self.coef_
-        shared = np.broadcast_to(self.shared_coef_.reshape(1, *coef.shape[1:]), coef.shape)
-        n_tasks, k, d = coef.shape
-        frame = {
-            "task": np.repeat(self.tasks_, k * d),
-            "feature": np.tile(np.asarray(self.columns_, dtype=object), n_tasks * k),
-        }
-        if k > 1:
-            frame["class"] = np.tile(np.repeat(self.classes_, d), n_tasks)  # type: ignore[attr-defined]
-        frame |= {"value": coef.ravel(), "shared": shared.ravel(), "difference": (coef - shared).ravel()}
-        return pd.DataFrame(frame)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _of_tasks(matrix: Any, codes: NDArray[np.intp], coef: Array) -> Array:
-    """Return x_i'w of each row and output, w of the row's task, shape (n_rows, K)."""
-    z = np.empty((len(codes), coef.shape[1]))
-    order = np.argsort(codes, kind="stable")  # one sort, where a search for each task would be quadratic
-    groups = np.flatnonzero(np.diff(codes[order])) + 1
-    if sparse.issparse(matrix) or len(codes) > FEW_ROWS * (len(groups) + 1):
-        for pairs in np.split(order, groups):
-            z[pairs] = matrix[pairs] @ coef[codes[pairs[0]]].T
-        return z
-    for first in range(0, len(codes), AT_ONCE):  # a row at a time, where a task has too few for a product of matrices
-        some = order[first : first + AT_ONCE]
-        z[some] = np.einsum("id,ikd->ik", matrix[some], coef[codes[some]])
-    return z
 
 
 def _squeezed(values: Array) -> Array:

@@ -71,10 +71,11 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
     unseen_task : {"error", "mean", "pooled"}, default="error"
         For rows of tasks that fit has not seen: refuse; use the average of the tasks' coefficients; or those of one
         model that is fitted to all rows as if they were one task.
-    cv : int, "loo", splitter or list of (train rows, test rows), optional
+    cv : int, "loo", "gcv", splitter or list of (train rows, test rows), optional
         Folds for ``alpha="auto"``. None means :class:`crosstask.model_selection.TaskKFold` with 5 folds, dealt out
         two to five times where X has 100 rows or less. "loo" holds out each observed value alone, by a closed form that
-        costs little more than one fit: the squared loss with "independent", "pooled" or "mean_tied" only.
+        costs little more than one fit, and "gcv" (generalised cross-validation) gives every row the mean leverage: the
+        squared loss with "independent", "pooled" or "mean_tied" only.
     n_alphas : int, default=30
         Length of the grid.
     tol : float, default=1e-6
@@ -104,7 +105,7 @@ class MultiTaskRegressor(LinearTasks, RegressorMixin, BaseEstimator):
         The alpha used; an array for ``coupling="independent"`` with ``alpha="auto"``.
     path_ : dict
         With ``alpha="auto"``: arrays ``alpha``, ``cv_loss``, ``cv_se`` of shape (n_alphas,), ``task_cv_loss`` of shape
-        (n_alphas, n_tasks), and the number ``n_folds``; otherwise empty.
+        (n_alphas, n_tasks), and the number ``n_folds``; otherwise empty. ``path_frame()`` shows them as a table.
     gap_ : float
         (primal - dual) / primal of the null model: ``objective_`` is at most this share of it above the optimum.
     objective_ : float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import numbers
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,11 @@ def check_option(name: str, value: Any, valid: tuple[str, ...]) -> None:
     """Refuse a word that is not among the valid ones."""
     if not isinstance(value, str) or value not in valid:
         raise ValueError(f"{name}={value!r} is not known: use {', '.join(repr(word) for word in valid)}.")
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a parameter is a single finite number."""
+    return isinstance(value, numbers.Real) and math.isfinite(value)
 
 
 def split_pipeline(estimator: Any) -> tuple[Any, Any]:

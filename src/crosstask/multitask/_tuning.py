@@ -129,6 +129,11 @@ def held_out_curve(
             stacklevel=2,
         )
     assert total is not None
+    if not total.weight.any():
+        raise ValueError(
+            f"alpha='auto' holds rows out, and in each of the {done} folds no task with held-out rows has rows left to "
+            "train on: give a number as alpha, or folds that leave each task a row."
+        )
     return total
 
 
@@ -143,13 +148,16 @@ def _one_fold(
     return _curve(data, test, z, objective, alphas)
 
 
-def leave_one_out_curve(data: TaskData, objective: Objective, coupling: Coupling, alphas: Array) -> Curve:
-    """Add up the losses of rows each of which is predicted by all others; the only row of a task is left out."""
-    z = leave_one_out(objective.problem(data, coupling), alphas)
+def closed_form_curve(data: TaskData, objective: Objective, coupling: Coupling, alphas: Array, cv: str) -> Curve:
+    """Add up the losses of rows each of which is predicted by all others; the only row of a task is left out.
+
+    With "gcv" every row is predicted as if it had the mean leverage, so that n sum (y - z)^2 / (n - trace)^2 results.
+    """
+    z = leave_one_out(objective.problem(data, coupling), alphas, evenly=cv == "gcv")
     held = np.flatnonzero(np.isfinite(z).all(axis=0))
     if not len(held):
         raise ValueError(
-            f"cv='loo' with {coupling} predicts no row from the others: every task has one row, or the unpenalised "
+            f"cv={cv!r} with {coupling} predicts no row from the others: every task has one row, or the unpenalised "
             "centre fits all rows. Use cv=5, or MeanTied(centre_weight=1.0)."
         )
     return _curve(data, data.take(held), z[:, held, None], objective, alphas)

@@ -40,7 +40,7 @@ def has_leave_one_out(loss: Any, coupling: Any) -> bool:
     return type(loss) is Squared and type(coupling) in QUADRATIC
 
 
-def leave_one_out(problem: Problem, alphas: Iterable[float]) -> Array:
+def leave_one_out(problem: Problem, alphas: Iterable[float], *, evenly: bool = False) -> Array:
     r"""Return each pair's prediction by the model of all other pairs, for each alpha, shape (A, n_pairs).
 
     A prediction is linear in y, so a row's own share of it says what is left without it:
@@ -51,6 +51,10 @@ def leave_one_out(problem: Problem, alphas: Iterable[float]) -> Array:
 
     with a_i the row's weight in the objective, m_t that of its task, and g_t the task's moments with y. The objective
     without the row keeps its n, so that alpha means the same ridge. NaN for the only row of a task.
+
+    ``evenly`` gives every row the mean of the h_i, per unit of weight: the squared errors are then those of generalised
+    cross-validation, n sum s r^2 / (n - sum h)^2 (Golub, Heath and Wahba 1979). The mean is that of the task for
+    ``Independent``, whose tasks are problems of their own.
 
     Notes
     -----
@@ -71,10 +75,19 @@ def leave_one_out(problem: Problem, alphas: Iterable[float]) -> Array:
         slopes, sensitivity = _solved(problem, values)
         fitted = problem.rows.decision(slopes.transpose(1, 0, 2))
         fitted += problem.null_intercept[problem.data.codes] + problem.fixed
-        left = 1.0 - problem.row_weight[:, None] * _own_share(problem, sensitivity, len(values))
+        share = problem.row_weight[:, None] * _own_share(problem, sensitivity, len(values))
+    left = 1.0 - (_mean_share(problem, share) if evenly else share)
     alone = left <= 1e-10
     y = problem.data.y[:, None]
     return np.where(alone, np.nan, y - (y - fitted) / np.where(alone, 1.0, left)).T
+
+
+def _mean_share(problem: Problem, share: Array) -> Array:
+    """Mean of the shares (n_pairs, A) per unit of weight, over the rows of the one problem that they belong to."""
+    weight = problem.data.sample_weight
+    if not isinstance(problem.coupling, Independent):
+        return np.broadcast_to(share.sum(axis=0) / weight.sum(), share.shape)
+    return (problem.task_sums(share) / problem.task_sums(weight[:, None]))[problem.data.codes]
 
 
 def _solved(problem: Problem, alphas: Array) -> tuple[Array, _Sensitivity]:
@@ -122,5 +135,5 @@ def _through_centre(turned: Array, U: Array, inverse: Array, roots: Array) -> Ar
     flat = roots.transpose(1, 0, 2).reshape(d, A * s)
     inside = (U.transpose(0, 2, 1).reshape(T * r, d) @ flat).reshape(T, r, A, s)
     inside *= inverse.transpose(1, 2, 0)[..., None]
-    product = (turned @ inside.reshape(T, r, A * s)).reshape(T, -1, A, s)
+    product = (turned @ inside.reshape(T, r, A * s)).reshape(T, turned.shape[1], A, s)
     return np.einsum("tmas,tmas->tma", product, product)
