@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import log_loss
+from tests.transfer.glm_cases import cases
 
 from crosstask import load, save
 from crosstask.datasets import make_related_tasks
@@ -143,3 +144,39 @@ def test_a_copy_of_a_source_changes_no_prediction_of_the_stack(classify):
     once, twice = (SourceStacking(sources).fit(X, y) for sources in ([one, other], [one, other, other]))
     ask = "predict_proba" if classify else "predict"
     np.testing.assert_allclose(getattr(twice, ask)(X), getattr(once, ask)(X), atol=1e-4)
+
+
+@pytest.mark.parametrize(("classify", "n_seeds"), [(False, 50), (True, 20)])
+def test_shuffled_flipped_and_constant_sources_weigh_a_tenth_at_most(classify, n_seeds):
+    kind, weights = LogisticRegression if classify else Ridge, []
+    for seed in range(n_seeds):
+        X, y, task = cases(seed, kind="classification" if classify else "regression")
+        if classify:
+            y[np.flatnonzero(task == "constant")[0]] = 0.0  # a classifier of one class cannot be fitted
+        names = ("good", "flipped", "permuted", "constant")
+        sources = [FrozenEstimator(kind().fit(X[task == name], y[task == name])) for name in names]
+        few = np.flatnonzero(task == "target")[:20]
+        weights.append(SourceStacking(sources).fit(X[few], y[few]).weights_)
+    mean = np.mean(weights, axis=0)
+    assert mean[0] > 0.4
+    assert mean[1:4].max() <= 0.1
+
+
+def test_two_rows_take_the_mean_of_the_sources():
+    (Xs, ys), (X, y), _ = _tasks()
+    sources = [FrozenEstimator(Ridge().fit(Xs[half], ys[half])) for half in (slice(0, 60), slice(60, None))]
+    model = SourceStacking(sources).fit(X[:2], y[:2])
+    mean = np.mean([source.predict(X) for source in sources], axis=0)
+    np.testing.assert_allclose(model.predict(X), mean + (y[:2] - mean[:2]).mean())
+
+
+def test_a_source_whose_predictions_vary_by_rounding_has_no_weight():
+    (Xs, ys), (X, y), _ = _tasks()
+    flat = FrozenEstimator(Ridge().fit(Xs, 0.0 * ys + 1e-17 * Xs[:, 0] + 3.0))
+    np.testing.assert_array_equal(SourceStacking([flat]).fit(X, y).weights_[0], 0.0)
+
+
+def test_level_of_the_stack_is_a_share():
+    (_, _), (X, y), _ = _tasks()
+    with pytest.raises(ValueError, match="level=0: give the share of useless sources let in"):
+        SourceStacking(estimator=Ridge(), level=0).fit(X, y)

@@ -162,3 +162,7 @@ def test_more_lines():
         fitted.transform(frame.drop(columns=["site", "u"]))
     with pytest.raises(ValueError, match="fitted without tasks"):
         CORAL().fit(frame.drop(columns="site")).transform(frame.drop(columns="site"), task=frame["site"])
+    sources = np.where(frame["site"] == "t", 1.0, 0.0)
+    for weight, whose in ((sources, "source"), (1.0 - sources, "target")):
+        with pytest.raises(ValueError, match=f"sample_weight is zero in every {whose} row: ImportanceWeighted weighs"):
+            by_column(ESTIMATORS[0]).fit(frame, y, sample_weight=weight)

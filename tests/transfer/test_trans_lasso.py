@@ -109,3 +109,28 @@ def test_bad_sources_and_levels_get_one_line():
         TransLasso("target", sources=["target"]).fit(X, y, task=task)
     with pytest.raises(ValueError, match="level=2: give the share"):
         TransLasso("target", level=2).fit(X, y, task=task)
+
+
+@pytest.mark.parametrize("kind", [TransGLMRegressor, TransLasso])
+@pytest.mark.parametrize("sources", ["auto", "all", ["good", "flipped"]])
+def test_a_source_whose_rows_all_weigh_nothing_is_as_if_it_were_not_there(kind, sources):
+    X, y, task = cases(0)
+    gone = np.isin(task, ["flipped", "constant"])
+    model = kind("target", sources=sources, **QUICK).fit(X, y, task=task, sample_weight=np.where(gone, 0.0, 1.0))
+    names = ["good"] if isinstance(sources, list) else sources
+    without = kind("target", sources=names, **QUICK).fit(X[~gone], y[~gone], task=task[~gone])
+    np.testing.assert_allclose(model.coef_, without.coef_)
+    table = model.sources_.set_index("source")
+    assert table.loc["flipped", "weight"] == 0.0
+    assert table.loc["flipped", "reason"] == "left out: all its rows have the weight zero."
+
+
+def test_the_callers_folds_are_those_of_the_weights():
+    X, y, task = cases(0)
+    own = np.flatnonzero(task == "target")
+    folds = [(own[20:], own[:10]), (own[20:], own[10:20])]  # the last rows are never held out
+    model = TransLasso("target", cv=folds, n_alphas=15).fit(X, y, task=task)
+    moved = np.where(np.isin(np.arange(len(y)), own[:20]), 10.0 * y, y)
+    assert model.weights_.sum() == pytest.approx(1.0)
+    assert model.noise_ < np.var(y[own[:20]])
+    assert TransLasso("target", cv=folds, n_alphas=15).fit(X, moved, task=task).noise_ > 5.0 * model.noise_

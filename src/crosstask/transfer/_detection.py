@@ -20,7 +20,7 @@ POOLED_STEPS = 3  # alphas of each step that are tried where sources are judged 
 DEBIAS_STEPS = 6
 JUDGE_RATIO = 0.1  # smallest of these alphas, as a share of the largest
 
-KEPT, SILENT, CONTRARY, HARMFUL = "kept", "tells nothing", "contradicts", "harms"
+KEPT, SILENT, CONTRARY, HARMFUL, EMPTY = "kept", "tells nothing", "contradicts", "harms", "has no rows"
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,13 @@ def _best_rows(target: Folded, decisions: list[Floats], loss: Loss) -> Floats:
 
 
 def twins(sources: list[Rows]) -> NDArray[np.intp]:
-    """Return for each source the position of the first one that holds the same rows, in whatever order."""
+    """Return for each source the position of the first one that holds the same rows, in whatever order.
+
+    One without rows is nobody's twin.
+    """
     seen: dict[bytes, int] = {}
-    return np.array([seen.setdefault(_content(rows), k) for k, rows in enumerate(sources)], dtype=np.intp)
+    contents = [_content(rows) or str(k).encode() for k, rows in enumerate(sources)]
+    return np.array([seen.setdefault(content, k) for k, content in enumerate(contents)], dtype=np.intp)
 
 
 def _content(rows: Rows) -> bytes:

@@ -154,6 +154,12 @@ class ImportanceWeighted(ServesTarget, MetaEstimatorMixin, BaseEstimator):
         matrix = numeric_matrix(self, rows.X)
         dense = matrix.toarray() if sparse.issparse(matrix) else matrix
         source = dense[~rows.is_target]
+        for whose, part in (("source", source), ("target", dense[rows.is_target])):
+            if not len(part):
+                raise ValueError(
+                    f"sample_weight is zero in every {whose} row: ImportanceWeighted weighs source rows so that they "
+                    "look like the target's, and needs rows of both."
+                )
         weights: Any = KMM() if self.weights is None else fresh(self.weights)
         self.weights_ = weights.fit(source, dense[rows.is_target])
         found = np.asarray(self.weights_.weights_, dtype=np.float64)

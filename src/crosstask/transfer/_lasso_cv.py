@@ -82,12 +82,13 @@ def fold(rows: Rows, cv: Any, seed: int, options: LassoOptions) -> Folded:
     A number of folds is dealt evenly over tasks and classes; a list of (train, test) refers to the caller's rows.
     """
     whole = lasso_data(rows.X, rows.y, rows.weight, options)
-    splits = _splits(rows, cv, seed, options)
-    training = [_part(whole, rows, train, test, options) for train, test in splits]
-    return Folded(rows, [test for _, test in splits], training, whole)
+    dealt = splits(rows, cv, seed, options)
+    training = [_part(whole, rows, train, test, options) for train, test in dealt]
+    return Folded(rows, [test for _, test in dealt], training, whole)
 
 
-def _splits(rows: Rows, cv: Any, seed: int, options: LassoOptions) -> list[tuple[IntVector, IntVector]]:
+def splits(rows: Rows, cv: Any, seed: int, options: LassoOptions) -> list[tuple[IntVector, IntVector]]:
+    """Return (train, test) positions among these rows; none where there are fewer than two rows."""
     n = len(rows.y)
     if n < 2:
         return []

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 from scipy.optimize import nnls
 from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression
@@ -41,6 +42,8 @@ class SourceStacking(AsksSources):
     estimator : estimator, optional
         The target's own model. None: standardised ``RidgeCV`` or ``LogisticRegression``; its kind decides where there
         is no source.
+    level : float, default=0.1
+        How often a source that tells nothing about the target may be let in; for numbers only.
     cv : int, splitter or list of (train, test) positions, optional
         Folds of the target's rows; None is 5.
     random_state : int, RandomState or None, default=0
@@ -64,7 +67,10 @@ class SourceStacking(AsksSources):
 
     Notes
     -----
-    Non-negative weights are a strong penalty [1]_: a source of opposite sign gets weight zero. In a fold where some
+    Non-negative weights are a strong penalty [1]_: a source of opposite sign gets weight zero. For numbers a weight has
+    the unit of y over that of the source, so that a source which says nearly nothing could weigh much: one whose
+    predictions do not rise with y on the target's rows, by Student's test of their correlation at ``level``, is left
+    out. Two rows or fewer say nothing of this: the sources' mean is taken, with an intercept. In a fold where some
     class is missing, or with one row, the own model is left out. Cost: one fit a fold, and small convex problems.
 
     *When not to use it*: if sources need correcting rather than choosing (:class:`crosstask.PriorRegressor`,
@@ -81,19 +87,28 @@ class SourceStacking(AsksSources):
     >>> from sklearn.linear_model import Ridge
     >>> from crosstask.datasets import make_related_tasks
     >>> from crosstask.transfer import SourceStacking
-    >>> tasks = make_related_tasks(n_tasks=2, n_rows=[200, 20], n_features=20, random_state=0)
+    >>> tasks = make_related_tasks(2, [200, 20], 20, relatedness=0.9, random_state=0)
     >>> X, y, old = tasks.X, tasks.y, tasks.task == 0
     >>> good, turned = Ridge().fit(X[old], y[old]), Ridge().fit(X[old], -y[old])
     >>> model = SourceStacking([FrozenEstimator(good), FrozenEstimator(turned)]).fit(X[~old], y[~old])
     >>> model.weights_.round(1)
-    array([0.3, 0. , 0. ])
+    array([0.4, 0. , 0. ])
     """
 
     classes_: NDArray[Any]
 
-    def __init__(self, source: Any = None, estimator: Any = None, *, cv: Any = None, random_state: Any = 0) -> None:
+    def __init__(
+        self,
+        source: Any = None,
+        estimator: Any = None,
+        *,
+        level: float = 0.1,
+        cv: Any = None,
+        random_state: Any = 0,
+    ) -> None:
         self.source = source
         self.estimator = estimator
+        self.level = level
         self.cv = cv
         self.random_state = random_state
 
@@ -113,6 +128,8 @@ class SourceStacking(AsksSources):
         -------
         Self
         """
+        if not 0.0 < float(self.level) < 1.0:
+            raise ValueError(f"level={self.level!r}: give the share of useless sources let in, between 0 and 1.")
         table, values, weight = self._open_fit(X, y, sample_weight)
         models = read_models(self.source, table, is_classifier(self))
         classes = self._learn_classes(values, models)
@@ -121,9 +138,12 @@ class SourceStacking(AsksSources):
         known = ~np.isnan(held_out[:, 0])
         stack = np.stack([*columns, np.where(np.isnan(held_out), 0.0, held_out)], axis=1)  # (n, S + 1, K)
         usable = known if known.any() else np.ones(len(values), dtype=bool)
-        kept = np.ones(stack.shape[1], dtype=bool)
-        kept[-1] = known.any() or not models
-        self._fit_weights(stack[usable][:, kept], values[usable], weight[usable], kept)
+        rows = stack[usable], values[usable], weight[usable]
+        own = bool(known.any()) or not models
+        if classes is None:
+            self._weigh_numbers(*rows, own)
+        else:
+            self._weigh_classes(*rows, own)
         self.estimator_ = self._own(table, values, weight) if self.weights_[-1] > 0.0 else None
         return self
 
@@ -160,18 +180,24 @@ class SourceStacking(AsksSources):
                 out[test] = answer(model, take_rows(table, test), classes)
         return out
 
-    def _fit_weights(self, stack: Floats, y: NDArray[Any], weight: Floats, kept: NDArray[np.bool_]) -> None:
+    def _weigh_classes(self, stack: Floats, y: NDArray[Any], weight: Floats, own: bool) -> None:
+        kept = np.arange(stack.shape[1]) < stack.shape[1] - (not own)
+        chosen = stack[np.arange(len(y)), :, np.searchsorted(self.classes_, y)]
         self.weights_, self.intercept_ = np.zeros(len(kept)), 0.0
-        share = weight / weight.sum()
-        if is_classifier(self):
-            chosen = stack[np.arange(len(y)), :, np.searchsorted(self.classes_, y)]
-            self.weights_[kept] = mixture_weights(chosen, share)
-            return
-        columns = stack[:, :, 0]
+        self.weights_[kept] = mixture_weights(chosen[:, kept], weight / weight.sum())
+
+    def _weigh_numbers(self, stack: Floats, y: NDArray[Any], weight: Floats, own: bool) -> None:
+        columns, share = stack[:, :, 0], weight / weight.sum()
+        n_sources, free = columns.shape[1] - 1, 1.0 / float(share @ share) - 2.0  # Kish's rows, less two
         mean, mean_y = share @ columns, float(share @ y)
-        root = np.sqrt(share)
-        self.weights_[kept] = nnls(root[:, None] * (columns - mean), root * (y - mean_y))[0]
-        self.intercept_ = mean_y - float(mean @ self.weights_[kept])
+        self.weights_ = np.zeros(n_sources + 1)
+        if n_sources and free < 1e-9:
+            self.weights_[:-1] = 1.0 / n_sources
+        else:
+            kept = np.append(rises_with(columns[:, :-1], y, share, self.level, free), own)
+            root = np.sqrt(share)
+            self.weights_[kept] = nnls(root[:, None] * (columns - mean)[:, kept], root * (y - mean_y))[0]
+        self.intercept_ = mean_y - float(mean @ self.weights_)
 
     def _mixed(self, X: Any) -> Floats:
         check_is_fitted(self, "weights_")
@@ -196,6 +222,16 @@ class SourceStacking(AsksSources):
 
     def _models(self) -> list[Any]:
         return [*super()._models(), self.estimator]
+
+
+def rises_with(columns: Floats, y: Floats, share: Floats, level: float, free: float) -> NDArray[np.bool_]:
+    """Tell which columns rise with y, by Student's test of their correlation; those without variance do not."""
+    centred, around = columns - share @ columns, y - share @ y
+    spread, spread_y = np.sqrt(share @ centred**2), max(float(np.sqrt(share @ around**2)), 1e-300)
+    varies = spread > 1e-10 * spread_y + 1e-13 * np.abs(columns).max(axis=0, initial=0.0)
+    r = np.clip((share * around) @ centred / np.where(varies, spread, 1.0) / spread_y, -1.0, 1.0)
+    t = r * np.sqrt(free / np.maximum(1.0 - r**2, 1e-300))
+    return varies & (t > stats.t.ppf(1.0 - level, free))
 
 
 def mixture_weights(chosen: Floats, share: Floats) -> Floats:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstask.transfer._detection import KEPT, Evidence, judge_alone, judge_together, twins
+from crosstask.transfer._detection import EMPTY, KEPT, Evidence, judge_alone, judge_together, twins
 from crosstask.transfer._lasso import Floats, LassoData, LassoOptions, RowData, lasso_data
 from crosstask.transfer._lasso_cv import Choice, Folded, Rows, choose, fit_at, fold
 
@@ -63,26 +63,29 @@ class Judged:
 def select_sources(
     target: Rows, sources: list[Rows], chosen: list[int] | None, steps: Steps, level: float, *, together: bool = True
 ) -> Judged:
-    """Weigh the sources: 1 or 0, and shares of 1 where several hold the same rows.
+    """Weigh the sources: 1 or 0, and shares of 1 where several hold the same rows; 0 for one without rows.
 
     ``together``: also judge those that pass, given the others.
     """
     first = twins(sources)
     count = np.bincount(first, minlength=len(sources))
-    judged = Judged([None] * len(sources), np.zeros(len(sources)), first, ["given"] * len(sources))
+    there = [k for k, rows in enumerate(sources) if len(rows.y)]
+    judged = Judged([None] * len(sources), np.zeros(len(sources)), first, [EMPTY] * len(sources))
     if chosen is not None:
-        judged.weight[chosen] = 1.0 / np.array([sum(first[k] == first[c] for k in chosen) for c in chosen])
-        judged.verdict = ["given" if k in chosen else "left out" for k in range(len(sources))]
+        used = [k for k in chosen if k in there]
+        judged.weight[used] = 1.0 / np.array([sum(first[k] == first[c] for k in used) for c in used])
+        for k in there:
+            judged.verdict[k] = "given" if k in used else "left out"
         return judged
-    unique = np.flatnonzero(first == np.arange(len(sources)))
+    unique = [k for k in there if first[k] == k]
     folded = fold(target, steps.judge_folds, steps.seed, steps.options)
     ratio = steps.ratio(len(target.y), target.X.shape[1])
     alone = judge_alone(folded, [sources[k] for k in unique], steps.seed, level, steps.options, steps.n_alphas, ratio)
-    evidence = dict(zip(unique.tolist(), alone, strict=True))
+    evidence = dict(zip(unique, alone, strict=True))
     if together:
         data = {k: _data(sources[k], steps) for k, found in evidence.items() if found.verdict == KEPT}
         evidence.update(judge_together(folded, data, level, steps.options))
-    for k in range(len(sources)):
+    for k in there:
         found = evidence[int(first[k])]
         judged.evidence[k] = found
         judged.weight[k] = (found.verdict == KEPT) / count[first[k]]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from crosstask.transfer._detection import CONTRARY, HARMFUL, KEPT, SILENT
+from crosstask.transfer._detection import CONTRARY, EMPTY, HARMFUL, KEPT, SILENT
 
 
 def reason(source: Any, n: int, loss: float, threshold: float, verdict: str, weight: float, same_as: Any) -> str:
     """Return the sentence of one source of ``n`` rows."""
+    if verdict == EMPTY:
+        return "left out: all its rows have the weight zero."
     if str(same_as) != str(source):
         return f"{verdict}: it holds the same rows as {same_as}, and is counted once with it (weight {weight:.2f})."
     if verdict == KEPT:

@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from crosstask.losses import Loss, Squared
-from crosstask.model_selection import task_folds
 from crosstask.transfer._lasso import Floats
-from crosstask.transfer._lasso_cv import Rows
+from crosstask.transfer._lasso_cv import Rows, splits
 from crosstask.transfer._rows import TransferRows
 from crosstask.transfer._trans_glm_base import TransGLMBase
 from crosstask.transfer._trans_glm_fit import Steps, TwoSteps, fit_two_steps
 
 TEMPERATURE = 4.0  # of the entropy, in noise variances: the least for which the oracle inequality holds
-AGGREGATION_FOLDS = 5
 
 
 class TransLasso(TransGLMBase, RegressorMixin, BaseEstimator):
@@ -47,7 +45,7 @@ class TransLasso(TransGLMBase, RegressorMixin, BaseEstimator):
     level : float, default=0.05
         How often a source that tells nothing may pass that test.
     cv : int or list of (train, test) row positions, default=5
-        Folds in which each set's penalties are chosen.
+        Folds in which each set's penalties are chosen; a list also says which rows are held out for the weights.
     n_alphas, standardize, tol, max_iter, random_state
         As in :class:`TransGLMRegressor`.
 
@@ -197,18 +195,20 @@ def _nested(target: Rows, near: list[Rows], steps: list[Steps]) -> list[TwoSteps
 
 def _aggregate(target: Rows, near: list[Rows], fits: list[TwoSteps], steps: Steps) -> tuple[float, Floats]:
     """Return the noise variance and the weights of the sets, from rows that the models have not seen."""
-    n = len(target.y)
     share = target.weight / target.weight.sum()
-    if n < 2 or not near:
+    dealt = splits(target, steps.judge_folds, steps.seed, steps.options)
+    if not dealt or not near:
         spread = float(share @ (target.y - fits[0].predict(target.X)) ** 2)
         return spread, np.full(len(fits), 1.0 / len(fits))
     given = [replace(steps, alpha=fit.pooled.alpha, debias_alpha=fit.debias.alpha) for fit in fits]
-    held_out = np.empty((n, len(fits)))
-    for train, test in task_folds(AGGREGATION_FOLDS, target.X, None, random_state=steps.seed):
+    held_out = np.full((len(target.y), len(fits)), np.nan)
+    for train, test in dealt:
         for size, fit in enumerate(_nested(target.take(train), near, given)):
             held_out[test, size] = fit.predict(target.X[test])
-    noise = float((share @ (target.y[:, None] - held_out) ** 2).min())
-    return noise, q_aggregate(held_out, target.y, share, TEMPERATURE * noise / n)
+    seen = np.flatnonzero(np.isfinite(held_out[:, 0]))
+    held_out, y, share = held_out[seen], target.y[seen], share[seen] / share[seen].sum()
+    noise = float((share @ (y[:, None] - held_out) ** 2).min())
+    return noise, q_aggregate(held_out, y, share, TEMPERATURE * noise / len(seen))
 
 
 def q_aggregate(F: Floats, y: Floats, share: Floats, temperature: float) -> Floats:
