@@ -81,6 +81,18 @@ def test_gaps_are_named_or_left_out(frame, tmp_path):
     same(found, rows_of(holed.drop(index=[3, 4, 5])), rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.parametrize("make", [str, "category"])
+def test_a_task_without_a_row_that_counts_is_no_task(frame, tmp_path, make):
+    holed = frame.copy()
+    holed.loc[holed["site"] == "west", "dose"] = np.nan
+    holed.astype({"site": make}).to_parquet(tmp_path / "table.parquet")
+    kept = frame[frame["site"] != "west"]
+    found = read(tmp_path / "table.parquet", missing="drop")
+    same(found, rows_of(kept), rtol=1e-10, atol=1e-10)
+    frame.astype({"site": "category"})[frame["site"] != "west"].to_parquet(tmp_path / "unused.parquet")
+    same(read(tmp_path / "unused.parquet"), rows_of(kept), rtol=1e-10, atol=1e-10)
+
+
 def test_progress_says_memory_first_then_rows_a_second(parquet):
     said = []
     read(parquet, verbose=lambda done, total, text: said.append((done, total, text)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from crosstask.tasks import as_task_ids
 
 Array = NDArray[np.float64]
 PARQUET = (".parquet", ".pq")
+ROW_LABELS = re.compile(r"__index_level_\d+__")  # which pandas writes along, and nobody means as a feature
 CSV_BLOCK = 1 << 22  # bytes of text that are read at a time
 
 
@@ -47,8 +49,8 @@ class BigTable:
         Rows of a batch; those of a CSV file follow from its block of text.
     delimiter : str
         Of a CSV file.
-    truths : list of str
-        Columns of truth values.
+    kinds : dict of str to {"number", "truth", "text", "date"}
+        What each column holds.
     """
 
     path: Path
@@ -59,7 +61,7 @@ class BigTable:
     drop_gaps: bool
     batch_rows: int
     delimiter: str
-    truths: list[str]
+    kinds: dict[str, str]
 
     @property
     def is_csv(self) -> bool:
@@ -81,14 +83,18 @@ class BigTable:
         return [files, self.target, self.task, self.features, self.drop_gaps, self.batch_rows, self.delimiter]
 
     def batches(self, skip: int = 0) -> Iterator[RowBatch]:
-        """Yield the rows after the first ``skip``."""
+        """Yield the rows after the first ``skip``, as numbers."""
+        return (self._read(chunk) for chunk in self.chunks(skip))
+
+    def chunks(self, skip: int = 0) -> Iterator[Any]:
+        """Yield the rows after the first ``skip``, as pyarrow's record batches."""
         chunks = self._csv_chunks() if self.is_csv else self._parquet_chunks(skip)
         left = skip if self.is_csv else 0
         for chunk in chunks:
             if left >= chunk.num_rows:
                 left -= chunk.num_rows
                 continue
-            yield self._read(chunk.slice(left))
+            yield chunk.slice(left)
             left = 0
 
     def _parquet_chunks(self, skip: int) -> Iterator[Any]:
@@ -109,28 +115,27 @@ class BigTable:
         import pyarrow as pa
         from pyarrow import csv
 
-        numbers = [*self.features, self.target]
-        kinds = {name: pa.bool_() if name in self.truths else pa.float64() for name in numbers}
-        kinds |= {self.task: pa.string()}
+        types = {"number": pa.float64(), "truth": pa.bool_(), "text": pa.string(), "date": pa.timestamp("us")}
+        kinds = {name: types[self.kinds[name]] for name in [*self.features, self.target]}
+        kinds[self.task] = pa.string()
         convert = csv.ConvertOptions(column_types=kinds, include_columns=list(kinds), quoted_strings_can_be_null=False)
         try:
             yield from csv.open_csv(self.path, *_csv_options(self.delimiter), convert)
         except pa.ArrowInvalid as error:
-            raise ValueError(f"{self.path} cannot be read as numbers ({_first_line(error)}).") from error
+            raise ValueError(f"{self.path} cannot be read to its end ({_first_line(error)}).") from error
 
     def _read(self, chunk: Any) -> RowBatch:
         table = np.empty((len(self.features) + 1, chunk.num_rows))
         for j, name in enumerate([*self.features, self.target]):
-            table[j] = _numbers(chunk.column(name))
-        encoded = chunk.column(self.task).dictionary_encode()
-        codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+            table[j] = column_numbers(chunk.column(name))
+        names, codes = encoded_column(chunk.column(self.task))
         whole = np.isfinite(table.sum(axis=0)) & (codes >= 0)
         if not whole.all():
             if not self.drop_gaps:
                 raise ValueError(self._told_gaps(table, codes))
             table, codes = np.ascontiguousarray(table[:, whole]), codes[whole]
-        ids = encoded.dictionary.to_numpy(zero_copy_only=False)
-        return RowBatch(table, as_task_ids(ids, len(ids), f"column {self.task!r}"), codes, chunk.num_rows)
+        names, codes = only_used(names, codes)
+        return RowBatch(table, as_task_ids(names, len(names), f"column {self.task!r}"), codes, chunk.num_rows)
 
     def _told_gaps(self, table: Array, codes: NDArray[np.int64]) -> str:
         names = [*self.features, self.target, self.task]
@@ -145,9 +150,17 @@ class BigTable:
 
 
 def open_table(
-    path: Path, target: str, task: str, features: list[str] | None, *, missing: str, batch_rows: int, delimiter: str
+    path: Path,
+    target: str,
+    task: str,
+    features: list[str] | None,
+    *,
+    missing: str = "error",
+    batch_rows: int,
+    delimiter: str,
+    only_numbers: bool = True,
 ) -> BigTable:
-    """Look at the columns of a table, and say what will be read.
+    """Look at the columns of a table, and say what will be read; text and dates only where the caller encodes them.
 
     Raises
     ------
@@ -175,20 +188,32 @@ def open_table(
         if names.count(name) != 1:
             how = "has no column" if name not in names else "has several columns named"
             raise ValueError(f"{path} {how} {name!r}: its columns are {', '.join(map(str, names[:12]))}.")
-    chosen = [name for name in names if name not in (target, task)] if features is None else list(features)
+    if features is None:
+        features = [name for name in names if name not in (target, task) and not ROW_LABELS.fullmatch(str(name))]
+    chosen = list(features)
     if not chosen or target == task or {target, task} & set(chosen):
         raise ValueError("target, task and features must be different columns, and at least one be a feature.")
-    odd = [name for name in [*chosen, target] if not _is_number(schema.field(name).type)]
-    if odd:
-        raise ValueError(
-            f"{path} has no numbers in column {', '.join(map(repr, odd[:8]))}: name the columns of numbers "
-            "(features=[..], in the command --feature NAME for each), or encode the others first, with categories on "
-            "which all sites agree."
-        )
+    kinds = {name: kind_of(schema.field(name).type) for name in [*chosen, target]}
+    _refuse_kinds(
+        path, kinds, ("number", "truth") if only_numbers else ("number", "truth", "text", "date"), only_numbers
+    )
     columns = [name for name in names if name == task or name in chosen]
     ordered = [name for name in columns if name != task]
-    truths = [name for name in [*ordered, target] if pa.types.is_boolean(schema.field(name).type)]
-    return BigTable(path, target, task, ordered, columns, missing == "drop", batch_rows, delimiter, truths)
+    return BigTable(path, target, task, ordered, columns, missing == "drop", batch_rows, delimiter, kinds)
+
+
+def _refuse_kinds(path: Path, kinds: dict[str, str], admitted: tuple[str, ...], only_numbers: bool) -> None:
+    odd = ", ".join([repr(name) for name, kind in kinds.items() if kind not in admitted][:8])
+    if odd and only_numbers:
+        raise ValueError(
+            f"{path} has no numbers in column {odd}: name the columns of numbers (features=[..], in the command "
+            "--feature NAME for each), or encode the others first, with categories on which all sites agree."
+        )
+    if odd:
+        raise ValueError(
+            f"{path} has neither numbers, truth values, text nor dates in column {odd}: name the other columns "
+            "(features=[..], in the command --feature NAME for each)."
+        )
 
 
 def parts_of(path: Path) -> list[Path]:
@@ -222,21 +247,41 @@ def _csv_options(delimiter: str) -> tuple[Any, Any]:
     return csv.ReadOptions(block_size=CSV_BLOCK), csv.ParseOptions(delimiter=delimiter)
 
 
-def _is_number(kind: Any) -> bool:
+def kind_of(arrow_type: Any) -> str:
+    """Return "number", "truth", "text" or "date"; otherwise pyarrow's own word."""
     from pyarrow import types
 
-    return any(
-        test(kind) for test in (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal, types.is_null)
-    )
+    if types.is_boolean(arrow_type):
+        return "truth"
+    if any(test(arrow_type) for test in (types.is_integer, types.is_floating, types.is_decimal, types.is_null)):
+        return "number"
+    inner = arrow_type.value_type if types.is_dictionary(arrow_type) else arrow_type
+    if types.is_string(inner) or types.is_large_string(inner) or types.is_string_view(inner):
+        return "text"
+    return "date" if types.is_date(arrow_type) or types.is_timestamp(arrow_type) else str(arrow_type)
 
 
-def _numbers(column: Any) -> Array:
+def column_numbers(column: Any) -> Array:
+    """Return a column of numbers or truth values, NaN where it has a gap."""
     import pyarrow as pa
 
     kind = column.type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
         column = column.cast(pa.int8() if pa.types.is_boolean(kind) else pa.float64())
     return column.to_numpy(zero_copy_only=False)
+
+
+def encoded_column(column: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the distinct values of a column, and the place of each row's among them; -1 where it has a gap."""
+    encoded = column if hasattr(column, "dictionary") else column.dictionary_encode()
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return encoded.dictionary.to_numpy(zero_copy_only=False), codes
+
+
+def only_used(values: NDArray[Any], codes: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Leave out values that no row has, such as those of rows with gaps, or categories without rows."""
+    used = np.bincount(codes, minlength=len(values)) > 0
+    return (values, codes) if used.all() else (values[used], (np.cumsum(used) - 1)[codes])
 
 
 def _first_line(error: BaseException) -> str:
