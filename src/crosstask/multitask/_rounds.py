@@ -2,70 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from crosstask.losses import Logistic
+from crosstask.multitask._row_sums import Answer, Question, add_row_sums
 from crosstask.summaries import TaskStatistics
 from crosstask.tasks import TaskData, TaskMixin, TaskRows, numeric_matrix
-from crosstask.tasks._operators import RowOperator
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Question:
-    """What the centre asks of every site: J fits in progress, each at its coefficients.
-
-    Parameters
-    ----------
-    tasks : ndarray of shape (T,)
-        Task ids of all sites.
-    coef : ndarray of shape (J, T, d)
-        Slopes.
-    intercept : ndarray of shape (J, T)
-        Intercepts at ``origin``.
-    origin : ndarray of shape (J, T, d)
-        What is taken from each task's rows.
-    held_out : ndarray of int of shape (J,)
-        The fold whose rows are only judged; -1 where all rows are fitted.
-    """
-
-    tasks: NDArray[Any]
-    coef: Array
-    intercept: Array
-    origin: Array
-    held_out: NDArray[np.intp]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a site sends back: sums over its rows, for its tasks.
-
-    Parameters
-    ----------
-    tasks : ndarray of shape (S,)
-        The site's task ids.
-    value : ndarray of shape (J, S)
-        Log loss of the rows that are fitted.
-    gradient : ndarray of shape (J, S, d + 1)
-        Its derivative in slopes and intercept.
-    hessian : ndarray of shape (J, S, d + 1, d + 1)
-        Its second derivative.
-    held_loss : ndarray of shape (J, S)
-        Log loss of the rows held out.
-    """
-
-    tasks: NDArray[Any]
-    value: Array
-    gradient: Array
-    hessian: Array
-    held_loss: Array
 
 
 class LogisticSite:
@@ -156,33 +104,9 @@ class LogisticSite:
         place = np.searchsorted(question.tasks, data.tasks)
         if (place >= len(question.tasks)).any() or (question.tasks[place] != data.tasks).any():
             raise ValueError("the question leaves out tasks of this site: give the centre the summary of every site.")
-        J, S, d = len(question.coef), data.n_tasks, data.n_features
-        answer = Answer(
-            data.tasks, np.zeros((J, S)), np.zeros((J, S, d + 1)), np.zeros((J, S, d + 1, d + 1)), np.zeros((J, S))
-        )
-        rows, before = RowOperator(data, question.origin[0, place]), question.origin[0, place]
-        for j in range(J):
-            origin = question.origin[j, place]
-            if not np.array_equal(origin, before):
-                rows, before = RowOperator(data, origin), origin
-            held = self._folds == question.held_out[j]
-            z = rows.decision(question.coef[j, place][:, None])[:, 0] + question.intercept[j, place][data.codes]
-            self._sum(answer, j, rows, z, held)
+        answer = Answer.empty(data.tasks, len(question.coef), data.n_features)
+        add_row_sums(answer, question, data, self._folds, Logistic())
         return answer
-
-    def _sum(self, answer: Answer, j: int, rows: RowOperator, z: Array, held: NDArray[np.bool_]) -> None:
-        """Fill in the sums of one fit."""
-        data, S = self._data, self._data.n_tasks
-        loss = Logistic().row_value(data.y, z) * data.sample_weight
-        weight = np.where(held, 0.0, data.sample_weight)
-        answer.value[j] = np.bincount(data.codes, np.where(held, 0.0, loss), S)
-        answer.held_loss[j] = np.bincount(data.codes, np.where(held, loss, 0.0), S)
-        p = expit(z)
-        answer.gradient[j, :, :-1] = rows.adjoint((weight * (p - data.y))[:, None])[:, 0]
-        answer.gradient[j, :, -1] = np.bincount(data.codes, weight * (p - data.y), S)
-        total, first, second = rows.second(weight * p * (1.0 - p))
-        answer.hessian[j, :, :-1, :-1], answer.hessian[j, :, -1, -1] = second, total
-        answer.hessian[j, :, :-1, -1] = answer.hessian[j, :, -1, :-1] = first
 
 
 class _Reader(TaskMixin, RegressorMixin, BaseEstimator):
