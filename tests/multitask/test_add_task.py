@@ -175,7 +175,7 @@ def test_what_cannot_be_added_is_said_and_changes_nothing() -> None:
         "not told which task": (X[:5], Z[:5], None),
         "features": (X[:5, :2], Z[:5], "u"),
         "needs the target": (X[:5], None, "u"),
-        "inconsistent": (X[:5], Z[:4], "u"),
+        "4 values for 5 rows": (X[:5], Z[:4], "u"),
         "NaN": (X[:5], np.full(5, np.nan), "u"),
         "ids like 7": (X[:5], Z[:5], 7),
     }.items():

@@ -15,7 +15,7 @@ from crosstask.report import HeldOut, HeldOutScores, ReportData
 from crosstask.report._figures import forest_figure, gain_figure, weights_figure, wilson
 from crosstask.report._scale import Formatter, Scale, gain_text, interval_text, listed, loss_text, round_numbers
 from crosstask.report._tables import held_out_table, row_bars, score_table
-from crosstask.report._words import brief, headline, held_out_sentence, plural, summary
+from crosstask.report._words import brief, headline, held_out_sentence, lead, plural, summary
 
 Make = Callable[..., ReportData]
 
@@ -35,15 +35,33 @@ def test_headlines(report_data: Make) -> None:
     clear = HeldOutScores("mean", 800, 0.48, 0.44, 0.08, 0.02, 0.14, 0.7, 0.8)
     proof = HeldOut("Drawn.", "patients", (replace(clear, low=-0.1),) * 4, clear)
     tested = replace(_coded(vague, "share", "alone", "share", "borrowed"), held_out=proof)
-    assert headline(tested) == "3 of 4 hospitals learn from the others; hungary is best left alone."
+    assert headline(tested) == "3 of 4 hospitals may share: on average they gain clearly; hungary is best left alone."
     unclear = replace(proof, mean=replace(clear, low=-0.1))
     assert "none gains clearly" in headline(replace(tested, held_out=unclear))
+    one_gains = replace(unclear, tasks=(clear, *unclear.tasks[1:]))
+    assert headline(replace(_coded(vague, *["share"] * 4), held_out=one_gains)) == (
+        "All 4 hospitals may share: 1 gains clearly."
+    )
+    one_loses = replace(unclear, tasks=(clear, clear, replace(clear, low=-0.2, high=-0.1), unclear.tasks[0]))
+    assert headline(replace(_coded(vague, *["share"] * 4), held_out=one_loses)) == (
+        "All 4 hospitals may share: 2 gain clearly, 1 loses clearly."
+    )
     data = replace(vague, tasks=tuple(replace(task, low=0.1) for task in vague.tasks))
     assert headline(_coded(data, "share", "blend", "share", "borrowed")) == "All 4 hospitals learn from the others."
     assert headline(_coded(data, *["alone"] * 4)) == "Leave all 4 hospitals alone: sharing helps none of them."
     said = headline(_coded(data, "alone", "share", "share", "alone"))
     assert said == "2 of 4 hospitals learn from the others; cleveland and switzerland are best left alone."
     assert "There is one hospital only" in headline(replace(data, tasks=data.tasks[:1]))
+
+
+def test_the_lead_is_of_unseen_rows_where_there_are_any(report_data: Make) -> None:
+    data = report_data(4)
+    assert lead(data) == summary(data)
+    assert summary(data).startswith("On rows held out from fitting")
+    scores = HeldOutScores("mean", 800, 0.48, 0.44, 0.08, 0.02, 0.14, 0.7, 0.8)
+    tested = replace(data, held_out=HeldOut("Drawn.", "patients", (scores,) * 4, scores))
+    assert lead(tested) == held_out_sentence(tested)
+    assert summary(tested).startswith("On rows held out by the folds of the fit")
 
 
 def test_the_summary_counts_the_clear_ones(report_data: Make) -> None:

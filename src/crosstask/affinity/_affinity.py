@@ -384,5 +384,5 @@ class _Classifier(_Opened, ClassifierMixin, BaseEstimator):
     def _numbers(self, rows: TaskRows, matrix: Any) -> TaskData:
         classes, position = np.unique(np.asarray(rows.y), return_inverse=True)
         if len(classes) < 2:
-            raise ValueError(f"y has one class only ({classes[0]!r}): affinity needs two or more.")
+            raise ValueError(f"y has one class only ({classes.tolist()[0]!r}): affinity needs two or more.")
         return TaskData.from_rows(rows, matrix, position.reshape(-1), n_classes=len(classes))

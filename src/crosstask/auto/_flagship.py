@@ -271,8 +271,8 @@ class CrossTask(FlagshipGrowth, TaskMixin):
         classes = np.unique(target_of(rows))
         if len(classes) < 2:
             raise ValueError(
-                f"y holds one class only ({classes[0]!r}) over all tasks, and {type(self).__name__} needs two or more: "
-                "check that the target column is the right one and that its rows were not filtered."
+                f"y holds one class only ({classes.tolist()[0]!r}) over all tasks, and {type(self).__name__} needs two "
+                "or more: check that the target column is the right one and that its rows were not filtered."
             )
 
     def _times(self, matrix: FloatMatrix, roles: Roles) -> NDArray[np.float64] | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from crosstask.report._scale import gain_text, interval_text, loss_text
 from crosstask.report._tables import held_out_table
-from crosstask.report._words import SAID, brief, headline, held_out_sentence, plural, summary
+from crosstask.report._words import SAID, brief, headline, lead, plural, summary
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,22 +29,26 @@ def console() -> Console:
 
 
 def show(data: ReportData, out: Console) -> None:
-    """Print the table, the verdict and the findings."""
+    """Print the verdict, what it rests on, and the findings; rows that no model has seen come before the folds."""
     out.print()
-    _table(data, out)
+    if data.held_out is not None:
+        _held_out(data.held_out, plural(data.task_word, 1), out)
+    else:
+        _table(data, out)
     out.print()
     out.print(headline(data), style="bold", markup=False)
-    out.print(summary(data), markup=False)
+    out.print(lead(data), markup=False)
+    if data.held_out is not None:
+        out.print("\nThe rows of the fit, by folds:\n")
+        _table(data, out)
+        out.print()
+        out.print(summary(data), markup=False)
     if len(data.tasks) <= MANY:
         out.print()
         items([task.reason for task in data.tasks], out)
     if data.findings:
         out.print("\nTo mind:")
         items(brief(data.findings), out)
-    if data.held_out is not None:
-        out.print(f"\n{held_out_sentence(data)}", style="bold", markup=False)
-        out.print()
-        _held_out(data.held_out, plural(data.task_word, 1), out)
 
 
 def items(sentences: list[str], out: Console) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from crosstask.neural._base import Array, _seed
@@ -18,7 +17,7 @@ from crosstask.neural._history import TrainingHistory
 from crosstask.neural._inputs import learn_scaling
 from crosstask.neural._source import NetSource, read_source, trunk_state
 from crosstask.neural._torch import check_training_options, pick_device, require_torch
-from crosstask.tasks._frames import as_table
+from crosstask.tasks._frames import as_table, check_one_target_a_row
 
 if TYPE_CHECKING:
     from crosstask.neural._network import Network
@@ -80,7 +79,7 @@ class FineTunedNet:
             raise ValueError("X has no rows (0 sample(s)): pass at least two.")
         numbers, strata = self._read_target(targets)
         inputs = self._open(X, source, fit=True)
-        check_consistent_length(inputs, targets)
+        check_one_target_a_row(inputs, targets)
         seed = _seed(self.random_state)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

@@ -60,15 +60,17 @@ def _filled(template: str, **context: Any) -> str:
 
 def _context(data: ReportData) -> dict[str, Any]:
     own, guarded = words.mean_losses(data)
+    if data.held_out is not None:
+        own, guarded = data.held_out.mean.own_loss, data.held_out.mean.guarded_loss
     return {
         "data": data,
         "title": words.headline(data),
-        "summary": words.summary(data),
+        "lead": words.lead(data),
+        "by_folds": "" if data.held_out is None else words.summary(data),
         "one": words.plural(data.task_word, 1),
         "several": words.plural(data.task_word, 2),
         "facts": {"own": loss_text(own), "guarded": loss_text(guarded), "change": _change(own, guarded)},
         "held_out": None if data.held_out is None else held_out_table(data.held_out),
-        "held_out_said": "" if data.held_out is None else words.held_out_sentence(data),
         "findings": words.brief(data.findings),
         "borrowed": words.brief(data.borrowed),
         "groups": words.grouped(data.tasks),

@@ -32,33 +32,49 @@ def plural(word: str, count: int) -> str:
 
 
 def headline(data: ReportData) -> str:
-    """One sentence: how many learn from the others, and who is left alone."""
+    """One sentence: how many may share, how many gain clearly, and who is left alone.
+
+    Rows that neither model has seen decide what is clear where there are any; else the folds of the fit do.
+    """
     total = len(data.tasks)
     alone = [task.name for task in data.tasks if task.code == "alone"]
     noun = plural(data.task_word, total)
     if total == 1:
         return f"There is one {plural(data.task_word, 1)} only, so there is nobody to learn from."
-    better, worse = clear(data)
-    if data.held_out is not None:  # rows that neither model has seen weigh more than the folds of the fit
-        better, worse = clear(data.held_out)
-        better += data.held_out.mean.low > 0
-    though = ", though none gains clearly" if better == 0 else ""
     if len(alone) == total:
         return f"Leave {_all(total).lower()} {noun} alone: sharing helps none of them."
+    learners = f"{total - len(alone)} of {total} {noun}" if alone else f"{_all(total)} {noun}"
+    said = f"{learners} {_clearly(data, total - len(alone))}"
     if not alone:
-        verb = "may share" if though and not worse else "learn from the others"
-        return f"{_all(total)} {noun} {verb}{though}."
+        return f"{said}."
     left = listed(alone) if len(alone) <= 3 else f"{len(alone)} of them"
-    learners = f"{total - len(alone)} of {total} {noun} {'may share' if though else 'learn from the others'}"
-    return f"{learners}{though}; {left} {'is' if len(alone) == 1 else 'are'} best left alone."
+    return f"{said}; {left} {'is' if len(alone) == 1 else 'are'} best left alone."
+
+
+def _clearly(data: ReportData, learners: int) -> str:
+    """Say of those who share how many gain or lose clearly; "learn" is said of them only where all of them gain."""
+    better, worse = clear(data if data.held_out is None else data.held_out)
+    if better >= learners and not worse:
+        return "learn from the others"
+    lost = f", {_lose(worse)} clearly" if worse else ""
+    if better:
+        return f"may share: {better} {'gains' if better == 1 else 'gain'} clearly{lost}"
+    if data.held_out is not None and data.held_out.mean.low > 0:
+        return f"may share: on average they gain clearly{lost}"
+    return f"may share, though none gains clearly{lost}"
 
 
 def _all(total: int) -> str:
     return "Both" if total == 2 else f"All {total}"
 
 
+def lead(data: ReportData) -> str:
+    """What the headline rests on: unseen rows where there are any, else the folds of the fit."""
+    return summary(data) if data.held_out is None else held_out_sentence(data)
+
+
 def summary(data: ReportData) -> str:
-    """What the headline rests on: mean losses, and how many gain or lose clearly."""
+    """What the folds of the fit say: mean losses, and how many gain or lose clearly."""
     own, guarded = mean_losses(data)
     if not (math.isfinite(own) and math.isfinite(guarded)) or own == 0:
         return "No loss of the tasks' own models is known, so there is no gain to show."
@@ -68,8 +84,9 @@ def summary(data: ReportData) -> str:
     better, worse = clear(data)
     rest = _rest(len(data.tasks) - better - worse, better + worse > 0)
     one, several = plural(data.task_word, 1), plural(data.task_word, 2)
+    place = "from fitting" if data.held_out is None else "by the folds of the fit"
     return (
-        f"On rows held out from fitting, the guarded models' mean {data.loss} is {compared} that of a model of its own "
+        f"On rows held out {place}, the guarded models' mean {data.loss} is {compared} that of a model of its own "
         f"for each {one} ({loss_text(guarded)} against {loss_text(own)}, every {one} counting the same). "
         f"{_count(better, several)} clearly, {_lose(worse)} clearly{rest}."
     )
@@ -108,8 +125,8 @@ def _lose(worse: int) -> str:
 
 def clear(data: ReportData | HeldOut) -> tuple[int, int]:
     """Count the tasks whose whole interval lies above, and below, zero."""
-    better = sum(math.isfinite(task.low) and task.low > 0 for task in data.tasks)
-    worse = sum(math.isfinite(task.high) and task.high < 0 for task in data.tasks)
+    better = sum(bool(math.isfinite(task.low) and task.low > 0) for task in data.tasks)
+    worse = sum(bool(math.isfinite(task.high) and task.high < 0) for task in data.tasks)
     return better, worse
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from crosstask.tasks._doors import (
@@ -18,7 +17,7 @@ from crosstask.tasks._doors import (
     _without_empty_tasks,
     is_classification,
 )
-from crosstask.tasks._frames import as_table, n_rows
+from crosstask.tasks._frames import as_table, check_one_target_a_row, n_rows
 from crosstask.tasks._ids import IntVector, TaskIndex
 from crosstask.tasks._target import check_weights
 
@@ -98,7 +97,7 @@ def open_added(
     if column is None and task is None:
         raise ValueError("add_task was not told which task the rows belong to: pass task=, one id or one for each row.")
     targets = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
-    check_consistent_length(table, targets)
+    check_one_target_a_row(table, targets)
     given = np.full(n, task) if task is not None and np.ndim(task) == 0 else task
     rows = _open_long(
         table, targets, column, given, "array" if column is None else "column", is_classification(estimator)

@@ -7,10 +7,17 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from crosstask.tasks._frames import as_table, is_frame, n_rows, pop_column, refuse_repeated_names, take_rows
+from crosstask.tasks._frames import (
+    as_table,
+    check_one_target_a_row,
+    is_frame,
+    n_rows,
+    pop_column,
+    refuse_repeated_names,
+    take_rows,
+)
 from crosstask.tasks._ids import IntVector, TaskIndex, as_task_ids
 from crosstask.tasks._target import WIDE, check_target, check_weights, missing_values, wide_names
 
@@ -134,7 +141,7 @@ def open_fit(estimator: Any, X: Any, y: Any, *, task: Any = None, sample_weight:
         raise ValueError("X has no rows (0 sample(s)): pass at least one row a task.")
     column = getattr(estimator, "task_column", None)
     targets = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
-    check_consistent_length(table, targets)
+    check_one_target_a_row(table, targets)
     door = _which_door(column, task, targets)
     classification = is_classification(estimator)
     if door == "wide":

@@ -40,6 +40,13 @@ def n_rows(X: Any) -> int:
     return int(X.shape[0])
 
 
+def check_one_target_a_row(X: Any, targets: NDArray[Any]) -> None:
+    """Raise a ValueError unless y has as many values as X has rows."""
+    given = "one value" if targets.ndim == 0 else f"{len(targets)} {'value' if len(targets) == 1 else 'values'}"
+    if targets.ndim == 0 or len(targets) != n_rows(X):
+        raise ValueError(f"y has {given} for {n_rows(X)} rows of X: give one target for each row.")
+
+
 def take_rows(X: Any, rows: NDArray[Any]) -> Any:
     """Return the rows of a table, in the given order, in the same make."""
     if is_frame(X) and hasattr(X, "iloc"):

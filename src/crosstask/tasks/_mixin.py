@@ -124,13 +124,15 @@ def _is_numeric(column: Any) -> bool:
 def _not_finite(matrix: Any, names: list[str] | None, estimator: Any) -> str:
     from scipy import sparse
 
+    values = matrix.data if sparse.issparse(matrix) else matrix
     if sparse.issparse(matrix):
         positions: NDArray[Any] = np.unique(matrix.indices[~np.isfinite(matrix.data)])
     else:
         positions = np.flatnonzero(~np.isfinite(matrix).all(axis=0))
+    found = " and ".join(what for what, test in (("NaN", np.isnan), ("infinity", np.isinf)) if test(values).any())
     shown = ", ".join(repr(names[j]) if names else str(j) for j in positions[:8])
     return (
-        f"Input X contains NaN or infinite values (infinity) in column {shown}{', ..' if len(positions) > 8 else ''}, "
+        f"Input X contains {found} in column {shown}{', ..' if len(positions) > 8 else ''}, "
         f"which {type(estimator).__name__} cannot take: fill the gaps first, for example with SimpleImputer in a "
         "Pipeline, or use CrossTaskRegressor or CrossTaskClassifier, which handle them."
     )

@@ -12,9 +12,9 @@ from sklearn.linear_model import RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import Tags, get_tags
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
-from crosstask.tasks._frames import as_table
+from crosstask.tasks._frames import as_table, check_one_target_a_row
 from crosstask.tasks._target import check_target
 from crosstask.transfer._source_models import refuse_gaps
 from crosstask.transfer._unwrap import Floats
@@ -38,7 +38,7 @@ class AsksSources(MetaEstimatorMixin, BaseEstimator):
         table = as_table(X)
         validate_data(self, table, skip_check_array=True)
         values = check_target(column_or_1d(y, warn=True), is_classifier(self))
-        check_consistent_length(table, values)
+        check_one_target_a_row(table, values)
         weight = _check_sample_weight(sample_weight, table, dtype=np.float64, ensure_non_negative=True)
         return table, values, weight
 

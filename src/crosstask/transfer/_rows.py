@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from crosstask.tasks import TaskIndex, as_task_ids, is_frame, n_rows, pop_column, take_rows
-from crosstask.tasks._frames import as_table, refuse_repeated_names
+from crosstask.tasks._frames import as_table, check_one_target_a_row, refuse_repeated_names
 from crosstask.tasks._target import check_target, check_weights, missing_values
 
 IntVector = NDArray[np.intp]
@@ -201,7 +201,7 @@ def _labels(estimator: Any, table: Any, y: Any, source: IntVector) -> tuple[NDAr
             raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
         return None, np.zeros(len(source), dtype=bool)
     values = column_or_1d(np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y), warn=True)
-    check_consistent_length(table, values)
+    check_one_target_a_row(table, values)
     absent = missing_values(values)
     if tags.estimator_type not in ("classifier", "regressor"):
         return values, ~absent

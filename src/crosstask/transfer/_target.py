@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import _check_sample_weight, check_consistent_length, column_or_1d, validate_data
+from sklearn.utils.validation import _check_sample_weight, column_or_1d, validate_data
 
 from crosstask.losses import Loss
 from crosstask.tasks import TaskData, column_scale, numeric_matrix
 from crosstask.tasks._doors import check_target
-from crosstask.tasks._frames import as_table
+from crosstask.tasks._frames import as_table, check_one_target_a_row
 from crosstask.transfer._sources import LinearSource, per_class, read_sources, union_of_classes
 from crosstask.transfer._unwrap import Floats
 
@@ -91,7 +91,7 @@ def read_target(
     validate_data(estimator, table, skip_check_array=True)
     values = check_target(column_or_1d(y, warn=True), classification)
     matrix = numeric_matrix(estimator, table).astype(np.float64, copy=False)
-    check_consistent_length(matrix, values)
+    check_one_target_a_row(matrix, values)
     weight = _check_sample_weight(sample_weight, matrix, dtype=np.float64, ensure_non_negative=True)
     kept = np.flatnonzero(weight > 0)
     if not len(kept):
