@@ -18,6 +18,7 @@ LEVELS = [
     {"model_selection"},
     {"multitask", "transfer"},
     {"neural"},
+    {"allocation"},
     {"affinity", "guard"},
     {"auto"},
     {"advisor"},

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal to the catalogue
     from crosstask.advisor import advise as advise
+    from crosstask.advisor import plan as plan
     from crosstask.affinity import GroupedTasks as GroupedTasks
     from crosstask.affinity import log_evidence as log_evidence
     from crosstask.affinity import shift_report as shift_report
@@ -106,7 +107,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
 __version__ = "0.1.0"
 
 _CATALOGUE = {
-    "crosstask.advisor": ("advise",),
+    "crosstask.advisor": ("advise", "plan"),
     "crosstask.affinity": ("GroupedTasks", "log_evidence", "shift_report", "task_affinity"),
     "crosstask.auto": ("CrossTaskClassifier", "CrossTaskRegressor"),
     "crosstask.couplings": (

@@ -204,7 +204,6 @@ def test_an_interrupted_comparison_leaves_what_was_known(shops, monkeypatch, tmp
 
 SIGINT = """
 import os, signal, sys
-from crosstask.auto import _budget
 from crosstask.cli import main
 from crosstask.guard import _contest
 

@@ -12,7 +12,7 @@ from tests.guard.test_guard import RIDGES, regression
 
 from crosstask.guard import TransferGuard
 from crosstask.guard._contest import Contest
-from crosstask.guard._held_out import Plan
+from crosstask.guard._held_out import Work
 from crosstask.guard._pace import Pace
 from crosstask.guard._race import Race
 from crosstask.multitask import EasyAdapt, IndependentTasks
@@ -117,7 +117,7 @@ def test_the_clock_drops_the_dearest_and_ends_the_folds_early(monkeypatch):
     candidates = [*RIDGES, ("dear", EasyAdapt(Ridge()))]
     names = [name for name, _ in candidates]
 
-    def fit(estimator, plan, train, test, inner, seed):
+    def fit(estimator, work, train, test, inner, seed):
         now[0] += took[names[seed]]
         return (estimator, test, np.empty((0, 1)), 1.0) if len(test) == 0 else (
             None, test, np.zeros((len(test), 1)), took[names[seed]]
@@ -128,9 +128,9 @@ def test_the_clock_drops_the_dearest_and_ends_the_folds_early(monkeypatch):
     def run(budget):
         now[0] = 0.0
         maker = type("NoFolds", (), {"inner": staticmethod(lambda train, seed: None)})()
-        plan = Plan(rows, None, False, None, None)
+        work = Work(rows, None, False, None, None)
         core, pace = frozenset({0, 1}), Pace(budget / 0.94, start=0.0)
-        found = Contest(candidates, plan, folds, maker, 0, None, lambda *a: None, core, None, pace).run()
+        found = Contest(candidates, work, folds, maker, 0, None, lambda *a: None, core, None, pace).run()
         return now[0], [(one.name, one.fold) for one in found.left], int(found.fold.max()) + 1
 
     assert run(33.0) == (30.0, [], 5)

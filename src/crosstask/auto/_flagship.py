@@ -14,19 +14,12 @@ from sklearn.utils import Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from crosstask.auto._budget import expected_seconds
-from crosstask.auto._candidates import CandidateList, DataShape, join_groups, make_candidates
-from crosstask.auto._findings import order_finding, table_findings, task_findings
 from crosstask.auto._growth import FlagshipGrowth
 from crosstask.auto._linear import coefficient_frame, collapse
-from crosstask.auto._parts import Clock, check_time, each_pair, forget_folds, group_labels, target_of
-from crosstask.auto._profile import Profile
-from crosstask.auto._reader import TableReader
-from crosstask.auto._roles import Roles, find_roles
+from crosstask.auto._open import OpenedTable, open_table
+from crosstask.auto._parts import each_pair, forget_folds
+from crosstask.auto._roles import find_roles
 from crosstask.auto._summary import summarise
-from crosstask.guard import TransferGuard
-from crosstask.guard._pace import Pace, check_budget
-from crosstask.multitask._support import caller_rows, explicit_folds, local_folds
 from crosstask.tasks import TaskMixin, TaskRows
 from crosstask.tasks._ids import strange_task
 
@@ -98,31 +91,13 @@ class CrossTask(FlagshipGrowth, TaskMixin):
         ValueError
             One line: what was given, what was expected, and what cures it.
         """
-        start = perf_counter()
-        self._check_options()
-        rows = self._open_fit(X, y, task, sample_weight)
-        if len(rows.codes) < 2:
-            raise ValueError("n_samples=1: nothing can be held out of 1 sample; pass at least two rows.")
-        self._check_classes(rows)
-        roles = find_roles(self, rows.door == "column")
-        table = roles.feature_table(rows.X)
-        self.reader_ = TableReader(roles.names).fit(table)
-        matrix = each_pair(self.reader_.transform(table), rows)
-        self._profile = Profile.of(matrix, self.reader_.output_names_, self.reader_.output_levels_)
-        times, groups = self._times(matrix, roles), group_labels(rows, roles)
-        findings = self._first_findings(matrix, rows)
-        shape = DataShape(
-            self.reader_.output_names_, self.reader_.output_levels_, len(rows.codes), rows.n_tasks, is_classifier(self)
-        )
-        listed = make_candidates(self.candidates, shape)
-        if isinstance(self.candidates, str) and self.candidates != "linear":
-            join_groups(listed, shape, matrix, target_of(rows), rows.task)
-        pace = self._pace(listed, matrix, rows, start)
-        clock = Clock(self.verbose)
-        self.guard_ = self._make_guard(listed, rows, sample_weight, clock)
-        self.guard_._fit_within(
-            pace, matrix, rows.y, task=rows.task, sample_weight=rows.sample_weight, time=times, groups=groups
-        )
+        return self._close_table(open_table(self, X, y, task, sample_weight))
+
+    def _close_table(self, opened: OpenedTable) -> Self:
+        """Compare, weigh and fit what stands ready."""
+        listed, rows = opened.listed, opened.rows
+        self.guard_ = opened.guard
+        self.guard_._close_guard(opened.fit)
         for model in self.guard_.candidates_.values():
             forget_folds(model)
         if is_classifier(self):
@@ -130,16 +105,17 @@ class CrossTask(FlagshipGrowth, TaskMixin):
         self.linear_ = None
         if listed.mix == "linear":
             self.encoder_, self.linear_ = collapse(
-                self.guard_, matrix, rows, seed=self._seed(), n_jobs=self.n_jobs, progress=clock
+                self.guard_, opened.matrix, rows, seed=self._seed(), n_jobs=self.n_jobs, progress=opened.clock
             )
         self.guard_.verbose = 0
-        self.findings_ = findings + listed.findings + list(self.guard_.findings_)
+        self.findings_ = opened.findings + listed.findings + list(self.guard_.findings_)
+        spent = {name: one["seconds"] for name, one in self.guard_._spent.items()}
         self.training_summary_ = summarise(
             rows,
             getattr(self, "classes_", None),
             list(self.guard_.candidates_),
-            {**clock.seconds, "all": perf_counter() - start},
-            getattr(y, "name", None),
+            {**opened.clock.seconds, **spent, "all": perf_counter() - opened.start},
+            opened.target_name,
         )
         return self
 
@@ -231,6 +207,11 @@ class CrossTask(FlagshipGrowth, TaskMixin):
         return self._of_guard("candidate_losses_")
 
     @property
+    def plan_(self) -> Any:
+        """The :class:`~crosstask.allocation.Plan` of the fit and what came of it; None without budget and plan."""
+        return self._of_guard("plan_")
+
+    @property
     def candidates_(self) -> Any:
         """The fitted candidates by name."""
         return self._of_guard("candidates_")
@@ -258,74 +239,6 @@ class CrossTask(FlagshipGrowth, TaskMixin):
     def _of_guard(self, name: str) -> Any:
         check_is_fitted(self, "guard_")
         return getattr(self.guard_, name)
-
-    def _check_options(self) -> None:
-        if self.time_budget is not None:
-            check_budget(self.time_budget)
-        if self.unseen_task not in ("pooled", "error"):
-            raise ValueError(f"unseen_task={self.unseen_task!r} is not known: use 'pooled' or 'error'.")
-
-    def _check_classes(self, rows: TaskRows) -> None:
-        if not is_classifier(self):
-            return
-        classes = np.unique(target_of(rows))
-        if len(classes) < 2:
-            raise ValueError(
-                f"y holds one class only ({classes.tolist()[0]!r}) over all tasks, and {type(self).__name__} needs two "
-                "or more: check that the target column is the right one and that its rows were not filtered."
-            )
-
-    def _times(self, matrix: FloatMatrix, roles: Roles) -> NDArray[np.float64] | None:
-        if roles.time is None:
-            return None
-        kind = next(schema["kind"] for schema in self.reader_.schema_ if schema["name"] == roles.time)
-        if kind not in ("number", "date"):
-            raise ValueError(
-                f"time_column={self.time_column!r} was read as {kind}, and the time must be numbers or dates that "
-                "differ: write dates as 2026-01-31, or drop time_column."
-            )
-        times = matrix[:, self.reader_.output_names_.index(roles.time)]
-        check_time(times, self.time_column)
-        return times
-
-    def _first_findings(self, matrix: FloatMatrix, rows: TaskRows) -> list[tuple[str, str]]:
-        y, reader = target_of(rows), self.reader_
-        findings = list(reader.findings_)
-        findings += table_findings(matrix, reader.output_names_, reader.output_levels_, rows.codes, rows.tasks)
-        findings += task_findings(y, rows.codes, rows.tasks, is_classifier(self))
-        if self.time_column is None and self.group_column is None and self.cv is None:
-            value = np.unique(y, return_inverse=True)[1].reshape(-1) if is_classifier(self) else y
-            findings += order_finding(np.asarray(value, dtype=np.float64), rows.codes, rows.n_tasks)
-        return findings
-
-    def _pace(self, listed: CandidateList, matrix: FloatMatrix, rows: TaskRows, start: float) -> Pace | None:
-        """Try the candidates out on parts of the rows, where there is a budget to keep."""
-        if self.time_budget is None:
-            return None
-        y, budget = target_of(rows), float(self.time_budget)
-        n = 0.8 * len(y)
-        expected = expected_seconds(listed.models, matrix, y, rows.task, n=n, seconds=budget, core=listed.core)
-        return Pace(budget, start, expected)
-
-    def _make_guard(self, listed: CandidateList, rows: TaskRows, sample_weight: Any, clock: Any) -> Any:
-        cv: Any = self.cv
-        if explicit_folds(cv):
-            cv = local_folds(cv, caller_rows(rows, sample_weight))
-        return TransferGuard(
-            listed.models,
-            own=listed.own,
-            mode=self.mode,
-            scoring=self.scoring,
-            mix=listed.mix,
-            cv=cv,
-            class_weight=self.class_weight,
-            unseen_task="pooled",
-            race=self.time_budget is not None,
-            core=sorted(listed.core),
-            n_jobs=self.n_jobs,
-            random_state=self.random_state,
-            verbose=clock,
-        )
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
 from crosstask.auto._linear import LinearModel, collapse, newcomers
+from crosstask.auto._open import times_of
 from crosstask.auto._parts import Clock, each_pair, forget_folds, group_labels
 from crosstask.auto._reader import TableReader
 from crosstask.auto._roles import find_roles
@@ -121,7 +122,6 @@ class FlagshipGrowth:
 
     def _read_again(self, rows: TaskRows) -> tuple[NDArray[np.float64], Any, Any]:
         """Return the matrix of the reader as fit learnt it, the times and the groups."""
-        model: Any = self
         roles = find_roles(self, self.door_ == "column")
         matrix = each_pair(self.reader_.transform(roles.feature_table(rows.X)), rows)
-        return matrix, model._times(matrix, roles), group_labels(rows, roles)
+        return matrix, times_of(self, matrix, roles), group_labels(rows, roles)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
+from crosstask.allocation import How, Plan, Spent, Watch
 from crosstask.guard._candidates import Candidates
 from crosstask.guard._folds import FoldMaker, Folds
-from crosstask.guard._held_out import Plan, fit_one
+from crosstask.guard._held_out import Work, fit_one
 from crosstask.guard._pace import Pace
 from crosstask.guard._race import FIRST, Left, Race
 
@@ -41,11 +43,12 @@ class Contest:
     """Fits candidates round by round; whoever falls behind, or has no time left, is not fitted again.
 
     Without a race and a pace there is one round: all folds, and all rows. In a race ``standing`` has the mean losses so
-    far and the number of ``"folds"``, for whoever has to do with them because the fit was interrupted.
+    far and the number of ``"folds"``, for whoever has to do with them because the fit was interrupted. A ``plan`` says
+    how many fits run at a time, how each of them runs, and which begin first; it learns what they took.
     """
 
     candidates: Candidates
-    plan: Plan
+    work: Work
     folds: Folds
     maker: FoldMaker
     seed: int
@@ -54,22 +57,33 @@ class Contest:
     core: frozenset[int] = frozenset()
     race: Race | None = None
     pace: Pace | None = None
+    plan: Plan | None = None
+    spent: list[Spent] = field(default_factory=list[Spent])
     standing: dict[str, Any] = field(default_factory=dict[str, Any])
     done: int = 0
 
+    @property
+    def rows_of_a_fold(self) -> float:
+        """Mean number of pairs that a fold is fitted on."""
+        return float(np.mean([len(train) for train, _ in self.folds]))
+
     def run(self) -> HeldOut:
         """Return what was held out, and the models fitted on all pairs."""
-        n, K = len(self.plan.rows.codes), len(self.folds)
+        n, K = len(self.work.rows.codes), len(self.folds)
         self._parts = [(train, test, self.maker.inner(train, self.seed + 1)) for train, test in self.folds]
         everything = np.arange(n, dtype=np.intp)
         self._parts.append((everything, everything[:0], self.maker.inner(everything, self.seed + 1)))
         self._live, self._left = list(range(len(self.candidates))), list[Left]()
         self._predictions, self._fold = np.empty((0, 0, 0)), np.full(n, -1, dtype=np.intp)
         self._fitted: dict[int, Any] = {}
+        names = [name for name, _ in self.candidates]
+        if self.plan is not None:
+            self.n_jobs = self.plan.workers.number
+            self._drop([(names.index(name), reason) for name, reason in self.plan.left_out], 0)
         if self.pace is not None:
-            growth = n / float(np.mean([len(train) for train, _ in self.folds])) if K else 1.0
             workers: Any = effective_n_jobs(self.n_jobs)
-            self.pace.begin([name for name, _ in self.candidates], int(workers), growth)
+            self.pace.begin(names, int(workers), n / self.rows_of_a_fold if K else 1.0)
+        start = perf_counter()
         if self.race is None and self.pace is None:
             self._round(list(range(K + 1)))
         else:
@@ -77,6 +91,8 @@ class Contest:
             if self.pace is not None:
                 self._drop(self.pace.too_dear(self._live, self.core, 0), int(self._fold.max()) + 1)
             self._round([K])
+        if self.plan is not None:
+            self.plan.spent, self.plan.took = self.spent, perf_counter() - start
         kept = self._live
         predictions = self._predictions if self._predictions.size == 0 else self._predictions[:, kept]
         return HeldOut(predictions, self._fold, [self._fitted[c] for c in kept], kept, self._left)
@@ -107,9 +123,18 @@ class Contest:
         if self.pace is not None:
             seconds = self.pace.seconds
             jobs.sort(key=lambda job: (job[0] not in self.core, -seconds.get(job[0], 0.0)))
+        elif self.plan is not None:
+            place = self.plan.places()
+            jobs.sort(key=lambda job: place[self.candidates[job[0]][0], self._fold_name(job[1])])
         total = self.done + len(jobs) + len(self._live) * (len(self._parts) - 1 - max(parts))
+        # one job at a time to each worker: joblib would put short ones into batches, and the last batch ends late
+        one: Any = 1
+        results: Any = Parallel(n_jobs=self.n_jobs, batch_size=one, return_as="generator")(self._work(jobs))
+        with self._how().limits():
+            self._gather(jobs, results, total)
+
+    def _gather(self, jobs: list[tuple[int, int]], results: Iterator[Any], total: int) -> None:
         skipped: list[int] = []
-        results: Any = Parallel(n_jobs=self.n_jobs, return_as="generator")(self._work(jobs))
         for c, k in jobs:
             found = next(results)
             self.done += 1
@@ -124,7 +149,7 @@ class Contest:
             )
             self._keep(c, k, found)
         out = "when its turn came there was no time left for it"
-        self._drop([(c, out) for c in dict.fromkeys(skipped)], min(parts))
+        self._drop([(c, out) for c in dict.fromkeys(skipped)], min(k for _, k in jobs))
 
     def _work(self, jobs: list[tuple[int, int]]) -> Iterator[Any]:
         """Yield the fits; the clock is looked at when a worker asks for the next."""
@@ -133,10 +158,19 @@ class Contest:
             if self.pace is not None and not self.pace.may_begin(c, self._live, self.core, K - k - 1):
                 yield delayed(_no_time)()
             else:
-                yield delayed(fit_one)(self.candidates[c][1], self.plan, *self._parts[k], self.seed + c)
+                name, estimator = self.candidates[c]
+                parts = (estimator, self.work, *self._parts[k], self.seed + c)
+                yield delayed(watched)(self._how(), name, self._fold_name(k), *parts)
 
-    def _keep(self, c: int, k: int, found: tuple[Any, IntVector, Array, float]) -> None:
-        model, pairs, answer, seconds = found
+    def _how(self) -> How:
+        return How() if self.plan is None else self.plan.workers.how
+
+    def _fold_name(self, k: int) -> int | None:
+        return None if k == len(self.folds) else k
+
+    def _keep(self, c: int, k: int, found: tuple[Any, IntVector, Array, float, Spent]) -> None:
+        model, pairs, answer, seconds, spent = found
+        self.spent.append(spent)
         if k == len(self.folds):
             self._fitted[c] = model
             return
@@ -146,6 +180,13 @@ class Contest:
             shape = (len(self._fold), len(self.candidates), answer.shape[1])
             self._predictions = np.full(shape, np.nan)
         self._predictions[pairs, c], self._fold[pairs] = answer, k
+
+
+def watched(how: How, name: str, fold: int | None, estimator: Any, *parts: Any) -> tuple[Any, ...]:
+    """Fit one candidate on one fold, in the way that a plan says, and add what it took."""
+    with Watch() as watch, how.limits():
+        model, *found = fit_one(how.before(estimator), *parts)
+    return (how.after(model, estimator), *found, watch.spent(name, fold, "all"))
 
 
 def _no_time() -> None:

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.class_weight import compute_sample_weight
 
+from crosstask.allocation import spent_by_method
 from crosstask.guard._assess import calibration, cross_fitted, evidence_of, only_level, paired, relevelled
-from crosstask.guard._candidates import Candidates, is_constant, never_leaves, pools, shares_nothing, takes_weights
-from crosstask.guard._contest import Contest, HeldOut, time_findings
+from crosstask.guard._candidates import Candidates, takes_weights
+from crosstask.guard._contest import HeldOut, time_findings
 from crosstask.guard._evidence import Evidence
-from crosstask.guard._folds import FoldMaker, pairs_of
-from crosstask.guard._held_out import Plan, ask, must_have_probabilities
+from crosstask.guard._held_out import ask
 from crosstask.guard._intervals import measured
 from crosstask.guard._losses import LogitMixture, scores_to_probabilities
 from crosstask.guard._newcomer import Crowd
-from crosstask.guard._pace import Pace
-from crosstask.guard._race import Race
+from crosstask.guard._open import Opened
+from crosstask.guard._planning import make_plan
 from crosstask.guard._rules import guard_weights, sharing_stack
 from crosstask.guard._sentences import ALONE, code_of
 from crosstask.tasks import TaskRows
@@ -31,117 +29,30 @@ MIN_ROWS = 5
 """A task with fewer held-out rows gets the weights of the others."""
 
 
-def fit_guard(
-    guard: Any,
-    rows: TaskRows,
-    named: Candidates,
-    own: int,
-    added: bool,
-    *,
-    scoring: str,
-    q: float,
-    pace: Pace | None,
-    **given: Any,
-) -> None:
+def fit_guard(guard: Any, opened: Opened) -> None:
     """Fit the candidates, find the weights and keep arrays and plain types on the guard."""
-    linear = guard.mix == "linear"
-    must_have_probabilities(named, linear)
-    y, classes = _encode(guard, rows)
-    long = rows.long()
-    row_of_pair = _row_of_pair(rows, given["sample_weight"])
-    times = pairs_of(given["time"], row_of_pair, given["n_table"], "time")
-    groups = pairs_of(given["groups"], row_of_pair, given["n_table"], "groups")
-    if groups is None and rows.table_row is not None:
-        groups = rows.table_row  # one row of a wide table never straddles a fold
-    n = len(rows.codes)
-    if n < 2:
-        raise ValueError(f"n_samples={n}: nothing can be held out of 1 sample; pass at least two rows.")
-    seed = guard._seed()
-    maker = FoldMaker(long.X, y, rows.codes, groups, times, 0 if classes is None else len(classes))
-    folds = maker.outer(guard.cv, row_of_pair, seed)
-    by_class = None if guard.class_weight is None else compute_sample_weight(guard.class_weight, rows.y)
-    guard._weight_of_class = None if by_class is None else by_class[np.unique(y, return_index=True)[1]]
-    plan = Plan(long, classes, linear, guard.class_weight, by_class)
-    weight = np.ones(n) if rows.sample_weight is None else rows.sample_weight
-    weight = weight if by_class is None else weight * by_class
-    guard.scoring_ = scoring if scoring != "quantile" else f"quantile {q:g}"
-    separate = np.array([shares_nothing(e) for _, e in named])
-    kind = {
-        "scoring": scoring,
-        "q": q,
-        "linear": linear,
-        "n_classes": 0 if classes is None else len(classes),
-        "own": own,
-        "separate": separate,
-    }
-    core = _core(guard, named, own)
-    race = None
-    if guard.race:
-        stays = frozenset(c for c, (_, e) in enumerate(named) if never_leaves(e)) | core
-        names = [name for name, _ in named]
-        race = Race(names, y, rows.codes, weight, groups, rows.n_tasks, stays, kind)
-    guard._standing = {}  # what is known should the fit be interrupted
-    progress = _progress(guard.verbose)
-    contest = Contest(named, plan, folds, maker, seed, guard.n_jobs, progress, core, race, pace, guard._standing)
+    contest, rows = opened.contest, opened.rows
+    if contest.pace is not None and contest.plan is None:
+        contest.plan = make_plan(contest)
+    guard._standing = contest.standing  # what is known should the fit be interrupted
     held = contest.run()
     del guard._standing
-    named, separate = [named[c] for c in held.kept], separate[held.kept]
-    own = held.kept.index(own)
-    kind = {**kind, "own": own, "separate": separate}
+    guard.plan_ = None if contest.plan is None else contest.plan.carried_out()
+    guard._spent = spent_by_method(contest.spent)
+    folds, named = contest.folds, [contest.candidates[c] for c in held.kept]
+    separate = opened.kind["separate"][held.kept]
+    own = held.kept.index(opened.own)
+    kind = {**opened.kind, "own": own, "separate": separate}
     guard._names, guard._own, guard._fitted = [name for name, _ in named], own, held.fitted
     guard.own_ = guard._names[own]
     guard.dropped_ = [(one.name, one.fold, one.reason) for one in held.left]
-    _weigh(guard, rows, y, held, weight, groups if rows.table_row is None else None, separate, kind, folds)
-    guard._unseen_weights = _unseen_weights(guard, named, long, separate, seed)
-    guard.findings_ = _findings(guard, named, rows, held, added, folds)
-    guard.findings_ += time_findings(held, len(folds), guard._names, pace)
+    groups = opened.groups if rows.table_row is None else None
+    _weigh(guard, rows, opened.y, held, opened.weight, groups, separate, kind, folds)
+    guard._unseen_weights = _unseen_weights(guard, named, contest.work.rows, separate, contest.seed)
+    guard.findings_ = _findings(guard, named, rows, held, opened.added, folds)
+    guard.findings_ += time_findings(held, len(folds), guard._names, contest.pace)
     if guard.keep_oof:
         guard.oof_ = held.predictions
-
-
-def _core(guard: Any, named: Candidates, own: int) -> frozenset[int]:
-    """Positions of the candidates that neither the race nor the budget may leave out."""
-    names = [name for name, _ in named]
-    cheap = {c for c, (_, e) in enumerate(named) if is_constant(e)}
-    if guard.core is None:
-        return frozenset({own} | cheap | {c for c, (_, e) in enumerate(named) if pools(e)})
-    strange = [name for name in guard.core if name not in names]
-    if strange:
-        raise ValueError(f"core={guard.core!r} names {strange[0]!r}, which is none of {', '.join(map(repr, names))}.")
-    return frozenset({own} | cheap | {names.index(name) for name in guard.core})
-
-
-def _encode(guard: Any, rows: TaskRows) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    assert rows.y is not None
-    if guard.__sklearn_tags__().estimator_type != "classifier":
-        guard.__dict__.pop("classes_", None)
-        return rows.y, None
-    classes, y = np.unique(rows.y, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(
-            f"y holds one class ({classes[0]!s}) in every task, and at least two classes are needed: "
-            "check that the target column is the right one."
-        )
-    guard.classes_ = classes
-    return y.reshape(-1), classes
-
-
-def _row_of_pair(rows: TaskRows, sample_weight: Any) -> IntVector:
-    if rows.table_row is not None:
-        return rows.table_row
-    n = len(rows.codes)
-    weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    if weight.ndim == 0:
-        return np.arange(n, dtype=np.intp)
-    return np.flatnonzero(weight > 0)  # the door drops rows of weight zero
-
-
-def _progress(verbose: Any) -> Callable[[int, int, str], object]:
-    if callable(verbose):
-        return verbose
-    if not verbose:
-        return lambda done, total, text: None
-    return lambda done, total, text: print(f"[guard {done}/{total}] {text}")  # noqa: T201
 
 
 def _weigh(

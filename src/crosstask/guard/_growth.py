@@ -13,7 +13,7 @@ from crosstask.guard._add_task import add_tasks
 from crosstask.guard._candidates import check_candidates, with_own
 from crosstask.guard._contest import Contest
 from crosstask.guard._folds import FoldMaker, pairs_of, table_length
-from crosstask.guard._held_out import Plan
+from crosstask.guard._held_out import Work
 from crosstask.multitask._support import caller_rows
 from crosstask.multitask._wrapper import known_positions
 from crosstask.tasks import TaskRows
@@ -135,6 +135,6 @@ def _fitted_again(guard: Any, rows: TaskRows, row_of_pair: Any, n_table: int, ti
         grouped = rows.table_row
     long = rows.long()
     maker = FoldMaker(long.X, y, rows.codes, grouped, times, 0 if classes is None else len(classes))
-    plan = Plan(long, classes, guard.mix == "linear", guard.class_weight, by_class)
+    work = Work(long, classes, guard.mix == "linear", guard.class_weight, by_class)
     compared = [(name, estimator) for name, estimator in named if name in guard._names]
-    return Contest(compared, plan, [], maker, guard._seed(), guard.n_jobs, lambda *_: None).run().fitted
+    return Contest(compared, work, [], maker, guard._seed(), guard.n_jobs, lambda *_: None).run().fitted

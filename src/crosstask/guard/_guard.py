@@ -11,13 +11,13 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from sklearn.utils import ClassifierTags, RegressorTags, Tags, check_random_state
 from sklearn.utils.metaestimators import available_if
 
-from crosstask.guard._candidates import check_candidates, input_tags_of, is_named_list, kind_of, with_own
+from crosstask.guard._candidates import input_tags_of, is_named_list, kind_of
 from crosstask.guard._fit import fit_guard
-from crosstask.guard._folds import table_length
 from crosstask.guard._growth import GuardGrowth
 from crosstask.guard._held_out import ask
 from crosstask.guard._intervals import GuardIntervals
-from crosstask.guard._losses import check_scoring, scores_to_probabilities
+from crosstask.guard._losses import scores_to_probabilities
+from crosstask.guard._open import Opened, open_guard
 from crosstask.guard._pace import Pace, check_budget
 from crosstask.guard._shown import GuardResults
 from crosstask.tasks import TaskMixin, TaskRows, take_rows
@@ -254,34 +254,16 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
         if self.time_budget is not None:
             check_budget(self.time_budget)
         pace = None if self.time_budget is None else Pace(float(self.time_budget))
-        return self._fit_within(pace, X, y, task=task, sample_weight=sample_weight, time=time, groups=groups)
+        opened = self._open_guard(pace, X, y, task=task, sample_weight=sample_weight, time=time, groups=groups)
+        return self._close_guard(opened)
 
-    def _fit_within(
-        self, pace: Pace | None, X: Any, y: Any, *, task: Any, sample_weight: Any, time: Any, groups: Any
-    ) -> Self:
-        """Fit, with a clock that may have been running already."""
+    def _open_guard(self, pace: Pace | None, X: Any, y: Any, **given: Any) -> Opened:
+        """Make the fit ready, with a clock that may have been running already."""
         self._check()
-        named = check_candidates(self.candidates, self.own)
-        classification = _is_classification(self)
-        scoring, q = check_scoring(self.scoring, classification, self.mix)
-        n_table = table_length(X)
-        table, time, groups = self._pop_fold_columns(X, time, groups, fit=True)
-        rows = self._open_fit(table, y, task, sample_weight)
-        named, own, added = with_own(named, self.own, classification)
-        fit_guard(
-            self,
-            rows,
-            named,
-            own,
-            added,
-            scoring=scoring,
-            q=q,
-            pace=pace,
-            time=time,
-            groups=groups,
-            sample_weight=sample_weight,
-            n_table=n_table,
-        )
+        return open_guard(self, pace, X, y, **given)
+
+    def _close_guard(self, opened: Opened) -> Self:
+        fit_guard(self, opened)
         return self
 
     def predict(self, X: Any, *, task: Any = None) -> NDArray[Any]:

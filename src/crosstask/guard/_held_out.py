@@ -21,7 +21,7 @@ FLOOR = 1e-6
 
 
 @dataclass(frozen=True)
-class Plan:
+class Work:
     """What the workers need: the rows, the classes, and how predictions are mixed."""
 
     rows: TaskRows
@@ -32,27 +32,27 @@ class Plan:
 
 
 def fit_one(
-    estimator: Any, plan: Plan, train: IntVector, test: IntVector, inner: Folds | None, seed: int
+    estimator: Any, work: Work, train: IntVector, test: IntVector, inner: Folds | None, seed: int
 ) -> tuple[Any, IntVector, Array, float]:
     """Fit on some pairs; return the model where nothing is held out, else what it says of the held-out pairs."""
     start = perf_counter()
     final = len(test) == 0
     model = prepared(
-        estimator, class_weight=plan.class_weight, seed=seed, folds=inner, unseen="pooled" if final else "error"
+        estimator, class_weight=work.class_weight, seed=seed, folds=inner, unseen="pooled" if final else "error"
     )
-    part = plan.rows.take(train)
+    part = work.rows.take(train)
     weight = part.sample_weight
-    if plan.weight_of_class is not None and not takes_class_weight(estimator):
-        weight = plan.weight_of_class[train] * (1.0 if weight is None else weight)
+    if work.weight_of_class is not None and not takes_class_weight(estimator):
+        weight = work.weight_of_class[train] * (1.0 if weight is None else weight)
     options = {"sample_weight": weight} if weight is not None and takes_weights(estimator) else {}
     model.fit(part.X, part.y, task=part.task, **options)
     if final:
         return model, test, np.empty((0, 1)), perf_counter() - start
-    known = test[np.isin(plan.rows.codes[test], part.codes)]
+    known = test[np.isin(work.rows.codes[test], part.codes)]
     if len(known) == 0:
-        return None, known, np.empty((0, n_outputs(plan.classes, plan.linear))), perf_counter() - start
-    held_out = plan.rows.take(known)
-    answer = ask(model, held_out.X, held_out.task, plan.classes, plan.linear)
+        return None, known, np.empty((0, n_outputs(work.classes, work.linear))), perf_counter() - start
+    held_out = work.rows.take(known)
+    answer = ask(model, held_out.X, held_out.task, work.classes, work.linear)
     return None, known, answer, perf_counter() - start
 
 

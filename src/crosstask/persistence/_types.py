@@ -17,6 +17,7 @@ _MODULE = re.compile(r"crosstask(\.[A-Za-z_][A-Za-z0-9_]*)+")
 _PACKAGES = frozenset(
     {
         "affinity",
+        "allocation",
         "auto",
         "couplings",
         "guard",

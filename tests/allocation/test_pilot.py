@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
 
-from crosstask.auto._budget import continued, expected_seconds, pilot_rows
+from crosstask.allocation._pilot import continued, forecast_within, pilot_rows
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_those_whose_turn_comes_too_late_have_no_end():
 
     X, y, task = np.zeros((1200, 1)), np.arange(1200.0), np.repeat(np.arange(12), 100)
     models = [("late", Anything()), ("own", Anything())]
-    found = expected_seconds(models, X, y, task, n=960, seconds=1e-9, core={"own"})
+    found = forecast_within(models, X, y, task, n=960, seconds=1e-9, core={"own"}).seconds
     assert found == {"late": np.inf}
-    assert expected_seconds(models, X, y, task, n=960, seconds=1e9, core={"own"})["late"] < 60.0
-    assert expected_seconds(models, X[:300], y[:300], task[:300], n=240, seconds=9.0, core={"own"}) == {}
+    assert forecast_within(models, X, y, task, n=960, seconds=1e9, core={"own"}).seconds["late"] < 60.0
+    assert forecast_within(models, X[:300], y[:300], task[:300], n=240, seconds=9.0, core={"own"}).seconds == {}
