@@ -140,12 +140,20 @@ def held_out_curve(
 def _one_fold(
     data: TaskData, fold: tuple[IntVector, IntVector], objective: Objective, coupling: Coupling, alphas: Array
 ) -> Curve:
-    trained, held = fold
-    train = data.take(trained)
-    known = np.diff(train.offsets) > 0  # a task that the fold leaves no row has no model to judge
-    test = data.take(held[known[data.codes[held]]])
-    z = path_decisions(objective.problem(train, coupling), alphas, test, max_iter=objective.max_iter)
+    train, held = fold
+    known = np.bincount(data.codes[train], minlength=data.n_tasks) > 0  # another task has no model to judge
+    test, z = held_out_decisions(data, (train, held[known[data.codes[held]]]), objective, coupling, alphas)
     return _curve(data, test, z, objective, alphas)
+
+
+def held_out_decisions(
+    data: TaskData, fold: tuple[IntVector, IntVector], objective: Objective, coupling: Coupling, alphas: Array
+) -> tuple[TaskData, Array]:
+    """Return the rows that a fold (positions in ``data``) holds out, and their predictors (A, n, K) from the others."""
+    trained, held = fold
+    test = data.take(held)
+    problem = objective.problem(data.take(trained), coupling)
+    return test, path_decisions(problem, alphas, test, max_iter=objective.max_iter)
 
 
 def closed_form_curve(data: TaskData, objective: Objective, coupling: Coupling, alphas: Array, cv: str) -> Curve:

@@ -214,3 +214,52 @@ def shared_sweep(G: Array, gradient: Array, W: Array, cut: float) -> bool:
             for t in range(T):
                 gradient[i, t] += G[j, i] * change[t]
     return moved
+
+
+@njit()
+def logistic_intercepts(y: Array, z: Array, weight: Array, offsets: NDArray[np.intp], b: Array) -> None:
+    """Move each task's intercept to the minimum of sum_i s_i (log(1 + exp(z_i + b)) - y_i (z_i + b)), in place.
+
+    The steps are those of ``best_intercepts``: Newton's between points where the slope has opposite signs, the
+    majoriser's, doubled each time, until both are known.
+
+    Parameters
+    ----------
+    y, z, weight : ndarray of shape (n,)
+        Targets in [0, 1], predictors without intercept, and weights.
+    offsets : ndarray of shape (T + 1,)
+        Rows ``offsets[t]:offsets[t + 1]`` belong to task t; one without rows keeps its intercept.
+    b : ndarray of shape (T,)
+        Starts, and the answers.
+    """
+    for t in range(len(b)):
+        low, high, stretch, before, at = -np.inf, np.inf, 1.0, np.inf, b[t]
+        for _ in range(200):
+            slope, size, curvature, bound = 0.0, 0.0, 0.0, 0.0
+            for i in range(offsets[t], offsets[t + 1]):
+                tail = np.exp(-abs(z[i] + at))
+                larger, smaller = 1.0 / (1.0 + tail), tail / (1.0 + tail)
+                apart = smaller - y[i] if z[i] + at < 0.0 else (1.0 - y[i]) - smaller  # p - y, to the last digit
+                slope += weight[i] * apart
+                size += weight[i] * abs(apart)
+                curvature += weight[i] * larger * smaller
+                bound += 0.25 * weight[i]
+            if slope < 0.0:
+                low = at
+            if slope > 0.0:
+                high = at
+            width = high - low
+            closed = np.isfinite(width)
+            if abs(slope) <= 1e-15 * size or (closed and width <= 4e-16 * (abs(low) + abs(high))):
+                break
+            newton = slope / curvature if curvature > 1e-300 else 0.0
+            safe = stretch * slope / bound if bound > 1e-300 else 0.0
+            step = newton if newton != 0.0 and (closed or abs(newton) <= 4.0 * abs(safe)) else safe
+            slow = closed and width > 0.5 * before and abs(step) > 1e-3 * width
+            following = at - step
+            if closed and (following <= low or following >= high or newton == 0.0 or slow):
+                following = 0.5 * (low + high)
+            if following == at:
+                break
+            at, stretch, before = following, 2.0 * stretch, width
+        b[t] = at

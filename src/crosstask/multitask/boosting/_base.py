@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, Self
 
 import numpy as np
@@ -17,12 +18,14 @@ from crosstask.multitask.boosting._fit import Columns, Shared, TaskStage, fit_sh
 from crosstask.multitask.boosting._start import LinearStart
 from crosstask.multitask.boosting._table import TableReader, read_monotonic
 from crosstask.multitask.boosting._targets import Target
+from crosstask.solvers._threads import one_openmp_thread
 from crosstask.tasks import TaskMixin, TaskRows
 from crosstask.tasks._frames import as_table
 
 Array = NDArray[np.float64]
 
 STARTS = ("auto", "linear", "none")
+ROWS_FOR_THREADS = 10_000
 FEW_ROWS = 3000  # up to which the trees on the linear start are counted on two folds
 
 
@@ -119,12 +122,13 @@ class TaskBoosting(TaskMixin):
         columns = Columns(design, matrix, long.codes, offset)
         options = {**self._options(), **self.design_.options(monotonic, design.shape[1])}
         n_direct = 1 if self.cv is None else len(folds)
-        self.shared_ = fit_shared(columns, target, folds, options, start if folds else "none", n_direct)
+        plain = {**self._options(), "categorical_features": categories, "monotonic_cst": monotonic}
         self.task_stages_: dict[int, TaskStage] = {}
-        if self.min_task_rows is not None and opened.n_tasks > 1:
-            plain = {**self._options(), "categorical_features": categories, "monotonic_cst": monotonic}
-            least = int(self.min_task_rows)
-            self.task_stages_ = fit_task_stages(self.shared_, columns, target, plain, opened.n_tasks, least)
+        with _threads_for(len(matrix)):
+            self.shared_ = fit_shared(columns, target, folds, options, start if folds else "none", n_direct)
+            if self.min_task_rows is not None and opened.n_tasks > 1:
+                least = int(self.min_task_rows)
+                self.task_stages_ = fit_task_stages(self.shared_, columns, target, plain, opened.n_tasks, least)
         if not self.shared_.on_offset:
             self.start_ = None
         self.n_iter_ = max(1, self.shared_.n_iter)
@@ -153,11 +157,12 @@ class TaskBoosting(TaskMixin):
 
     def _sum(self, matrix: Array, codes: IntVector) -> Array:
         offset = None if self.start_ is None else self.start_.decide(matrix, codes)
-        F = self.shared_.decide(Columns(self.design_.make(matrix, codes), matrix, codes, offset))
-        for t, own in self.task_stages_.items():
-            rows = np.flatnonzero(codes == t)
-            if len(rows):
-                F[rows] += own.trust * own.stage.decide(matrix[rows])
+        with _threads_for(len(matrix)):
+            F = self.shared_.decide(Columns(self.design_.make(matrix, codes), matrix, codes, offset))
+            for t, own in self.task_stages_.items():
+                rows = np.flatnonzero(codes == t)
+                if len(rows):
+                    F[rows] += own.trust * own.stage.decide(matrix[rows])
         return F
 
     def _options(self) -> dict[str, Any]:
@@ -211,3 +216,8 @@ class TaskBoosting(TaskMixin):
         tags: Tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _threads_for(n_rows: int) -> Any:
+    """Return the context in which trees on so many rows grow fastest."""
+    return nullcontext() if n_rows >= ROWS_FOR_THREADS else one_openmp_thread()
