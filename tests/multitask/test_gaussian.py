@@ -11,10 +11,11 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Matern, WhiteKernel
 
 from crosstask.multitask import MultiTaskGPRegressor
-from crosstask.multitask.gaussian._fit import maximise, spread_rows
+from crosstask.multitask.gaussian._fit import maximise, sample_blocks, spread_rows
+from crosstask.multitask.gaussian._inducing import exact_tasks, inducing_posterior
 from crosstask.multitask.gaussian._likelihood import GPRows, Shape, negative_log_likelihood
 from crosstask.multitask.gaussian._members import plausible_parameters
-from crosstask.multitask.gaussian._posterior import exact_posterior, inducing_posterior
+from crosstask.multitask.gaussian._posterior import exact_posterior
 from crosstask.multitask.gaussian._prior import Objective, Prior
 
 
@@ -106,18 +107,79 @@ def test_a_weight_is_a_repetition():
     np.testing.assert_allclose(once[1], all_rows[1], atol=1e-8)
 
 
+@pytest.mark.parametrize("whole", [[], [1], [0, 1, 2]])
+def test_the_inducing_posterior_is_a_dense_solve_with_the_covariance_it_states(whole):
+    X, y, task = simulate(60, 3, 5)
+    loadings = np.array([[1.0], [0.8], [-0.5]])
+    B, noise, kernel, chosen = (
+        loadings @ loadings.T + 0.2 * np.eye(3),
+        np.array([0.1, 0.2, 0.05]),
+        RBF(1.0),
+        np.arange(0, 60, 4),
+    )
+    new, to = np.random.default_rng(1).uniform(-2, 2, size=(12, 2)), np.arange(12) % 3
+    Z, t = np.vstack([X, new]), np.concatenate([task, to])
+    full = B[t[:, None], t] * kernel(Z)
+    root = full[:, chosen] @ np.linalg.inv(np.linalg.cholesky(full[np.ix_(chosen, chosen)] + 1e-9 * np.eye(15))).T
+    through = root @ root.T
+    exact = (t[:, None] == t) & np.isin(t, whole)[:, None] | np.eye(len(t), dtype=bool)
+    stated = np.where(exact, full, through)
+    sigma = stated[:60, :60] + np.diag(noise[task])
+    cross = stated[60:, :60]
+    mean = cross @ np.linalg.solve(sigma, y)
+    variance = np.diag(full)[60:] - np.einsum("ij,ji->i", cross, np.linalg.solve(sigma, cross.T))
+    posterior = inducing_posterior(
+        GPRows(X, task, y, np.ones(60)), kernel, B, noise, chosen, np.array(whole, dtype=int)
+    )
+    found = posterior.at(new, to, B[to], np.diag(B)[to], spread=True)
+    np.testing.assert_allclose(found[0], mean, atol=1e-6)
+    np.testing.assert_allclose(found[1], variance, atol=1e-6)
+
+
 def test_with_every_row_inducing_the_posterior_is_the_exact_one():
     X, y, task = simulate(40, 2, 5)
     rows = GPRows(X, task, y, np.ones(40))
     kernel, B, noise = RBF(1.0), np.array([[1.0, 0.6], [0.6, 0.8]]), np.array([0.1, 0.2])
-    exact = exact_posterior(rows, kernel, B, noise)
-    close = inducing_posterior(rows, kernel, B, noise, np.arange(40))
-    for posterior in (exact, close):
-        assert posterior.coef.shape == (40,)
-    a = exact.at(X, B[task], np.diag(B)[task], spread=True)
-    b = close.at(X, B[task], np.diag(B)[task], spread=True)
-    np.testing.assert_allclose(a[0], b[0], atol=1e-4)
-    np.testing.assert_allclose(a[1], b[1], atol=1e-4)
+    exact = exact_posterior(rows, kernel, B, noise).at(X, task, B[task], np.diag(B)[task], spread=True)
+    for whole in ([], [0, 1]):
+        posterior = inducing_posterior(rows, kernel, B, noise, np.arange(40), np.array(whole, dtype=int))
+        close = posterior.at(X, task, B[task], np.diag(B)[task], spread=True)
+        np.testing.assert_allclose(exact[0], close[0], atol=1e-4)
+        np.testing.assert_allclose(exact[1], close[1], atol=1e-4)
+
+
+def test_tasks_that_share_nothing_are_exact_however_few_the_inducing_rows():
+    X, y, task = simulate(90, 3, 6)
+    rows, kernel, B, noise = GPRows(X, task, y, np.ones(90)), RBF(1.0), np.eye(3), np.full(3, 0.1)
+    exact = exact_posterior(rows, kernel, B, noise).at(X, task, B[task], np.ones(90), spread=True)
+    close = inducing_posterior(rows, kernel, B, noise, np.array([0, 50]), np.arange(3)).at(
+        X, task, B[task], np.ones(90), spread=True
+    )
+    np.testing.assert_allclose(exact[0], close[0], atol=1e-6)
+    np.testing.assert_allclose(exact[1], close[1], atol=1e-6)
+
+
+def test_which_tasks_are_exact_inside():
+    codes = np.repeat([0, 1, 2, 3], [50, 100, 10, 101])
+    assert exact_tasks(codes, 4, 100).tolist() == [0, 1, 2]
+    assert exact_tasks(codes, 4, 30).tolist() == [2]
+    assert exact_tasks(np.repeat(np.arange(9), 100), 9, 100).tolist() == [
+        0,
+        1,
+        2,
+        3,
+    ]  # together no more than 4 max_rows^2
+
+
+def test_blocks_of_a_composite_likelihood():
+    codes = np.repeat([0, 1, 2], [200, 100, 3])
+    rows = GPRows(np.arange(303.0)[:, None], codes, np.zeros(303), np.ones(303))
+    mixed, *own = sample_blocks(rows, 3, 100, 0)
+    assert set(mixed.codes) == {0, 1, 2}
+    assert [len(block.y) for block in own] == [100, 100, 3]
+    assert all((block.codes == t).all() for t, block in enumerate(own))
+    many = sample_blocks(GPRows(np.zeros((3200, 1)), np.arange(3200) % 64, np.zeros(3200), np.ones(3200)), 64, 40, 0)
+    assert {len(block.y) for block in many[1:]} == {20}
 
 
 def test_inducing_rows_without_noise_are_no_trouble():
@@ -125,10 +187,11 @@ def test_inducing_rows_without_noise_are_no_trouble():
     X, task = rng.uniform(-2, 2, size=(400, 1)), np.arange(400) % 2
     rows = GPRows(X, task, np.sin(X[:, 0]), np.ones(400))
     B = np.array([[1.0, 0.99], [0.99, 1.0]])
-    posterior = inducing_posterior(rows, RBF(1.5), B, np.full(2, 1e-7), np.arange(300))
-    mean, variance = posterior.at(X, B[task], np.ones(400), spread=True)
-    np.testing.assert_allclose(mean, rows.y, atol=1e-3)
-    assert (variance < 1e-3).all()
+    for whole in ([], [0, 1]):
+        posterior = inducing_posterior(rows, RBF(1.5), B, np.full(2, 1e-7), np.arange(300), np.array(whole, dtype=int))
+        mean, variance = posterior.at(X, task, B[task], np.ones(400), spread=True)
+        np.testing.assert_allclose(mean, rows.y, atol=1e-3)
+        assert (variance < 1e-3).all()
 
 
 def test_beyond_max_rows_inducing_rows_come_near_the_exact_process():
@@ -159,7 +222,7 @@ def test_intervals_hold_what_they_say(n_rows):
 def test_plausible_parameters_have_the_covariance_of_laplace():
     X, y, task = simulate(80, 2, 1)
     kernel, shape = RBF([1.0, 1.0]), Shape(2, 2, 1)
-    objective = Objective(GPRows(X, task, y, np.ones(80)), kernel, shape, Prior.make(kernel, shape))
+    objective = Objective([GPRows(X, task, y, np.ones(80))], kernel, shape, Prior.make(kernel, shape))
     best = maximise(objective, 0, 500, 1e-12, 0)
     curvature = approx_fprime(best.vector, lambda at: objective(at)[1], 1e-5)
     points = plausible_parameters(best.vector, objective, [(None, None)] * shape.n_parameters)
@@ -173,7 +236,7 @@ def test_plausible_parameters_have_the_covariance_of_laplace():
 def test_turning_the_loadings_is_no_uncertainty():
     X, y, task = simulate(80, 3, 1)
     kernel, shape = RBF([1.0, 1.0]), Shape(2, 3, 2)
-    objective = Objective(GPRows(X, task, y, np.ones(80)), kernel, shape, Prior.make(kernel, shape))
+    objective = Objective([GPRows(X, task, y, np.ones(80))], kernel, shape, Prior.make(kernel, shape))
     best = maximise(objective, 0, 500, 1e-12, 0).vector
     loadings = shape.cut(best)[1]
     turn = loadings @ np.array([[0.0, 1.0], [-1.0, 0.0]])

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
+from crosstask.multitask.gaussian._inducing import InducingPosterior
 from crosstask.multitask.gaussian._likelihood import Shape, task_covariance
 from crosstask.multitask.gaussian._posterior import Posterior
 from crosstask.multitask.gaussian._prior import Objective
@@ -28,14 +29,14 @@ class Member:
 
     B: Array
     noise: Array
-    posterior: Posterior
+    posterior: Posterior | InducingPosterior
 
     def at(self, X: Array, codes: Ints, y_scale: Array, *, spread: bool) -> tuple[Array, Array]:
         """Return mean and variance of an observation, in units of y; code -1 is the average of the tasks' functions."""
         lines = np.vstack([y_scale[:, None] * self.B, (y_scale @ self.B / len(self.B))[None]])
         variance = np.append(y_scale**2 * np.diag(self.B), y_scale @ self.B @ y_scale / len(self.B) ** 2)
         noise = self.noise * y_scale**2
-        mean, left = self.posterior.at(X, lines[codes], variance[codes], spread=spread)
+        mean, left = self.posterior.at(X, codes, lines[codes], variance[codes], spread=spread)
         return mean, np.append(noise, noise.mean())[codes] + (0.0 if left is None else left)
 
 

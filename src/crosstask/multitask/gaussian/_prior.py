@@ -40,14 +40,21 @@ class Prior:
 
 @dataclass(frozen=True)
 class Objective:
-    """Minus the logarithm of likelihood times prior, with its gradient."""
+    """Minus the logarithm of prior times the likelihoods of some blocks of rows, with its gradient.
 
-    rows: GPRows
+    One block of all rows gives the likelihood itself; several that leave out what ties one to another, a composite
+    likelihood, whose maximum has the same aim at the cost of the blocks.
+    """
+
+    blocks: list[GPRows]
     kernel: Any
     shape: Shape
     prior: Prior
 
     def __call__(self, vector: Array) -> tuple[float, Array]:
         """Return value and gradient."""
-        value, slope = negative_log_likelihood(vector, self.rows, self.kernel, self.shape)
-        return value + self.prior.cost(vector), slope + self.prior.precision * (vector - self.prior.centre)
+        value, slope = self.prior.cost(vector), self.prior.precision * (vector - self.prior.centre)
+        for rows in self.blocks:
+            cost, pull = negative_log_likelihood(vector, rows, self.kernel, self.shape)
+            value, slope = value + cost, slope + pull
+        return value, slope

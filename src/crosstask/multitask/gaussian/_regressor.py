@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -15,11 +16,12 @@ from sklearn.utils import check_random_state
 
 from crosstask.multitask._support import check_option
 from crosstask.multitask._wrapper import UNSEEN
-from crosstask.multitask.gaussian._fit import Scale, bounds_of, maximise, spread_rows
+from crosstask.multitask.gaussian._fit import Scale, bounds_of, maximise, maximise_from, sample_blocks, spread_rows
+from crosstask.multitask.gaussian._inducing import exact_tasks, inducing_posterior
 from crosstask.multitask.gaussian._kernel import make_kernel
 from crosstask.multitask.gaussian._likelihood import GPRows, Shape
 from crosstask.multitask.gaussian._members import Member, mixture, plausible_parameters, read_parameters
-from crosstask.multitask.gaussian._posterior import exact_posterior, inducing_posterior
+from crosstask.multitask.gaussian._posterior import exact_posterior
 from crosstask.multitask.gaussian._prior import Objective, Prior
 from crosstask.tasks import TaskMixin, TaskRows, numeric_matrix
 
@@ -52,11 +54,15 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         Up to 500 rows, average predictions over 24 plausible values of the parameters (Laplace's approximation),
         which widens the intervals by what few rows leave unknown. False takes the fitted parameters for certain.
     max_fit_rows : int, default=1000
-        Rows that the parameters are fitted to; where there are more, a sample of so many, spread over the tasks.
+        Rows up to which the parameters maximise the likelihood of all rows. Where there are more, they maximise that
+        of so many rows spread over the tasks, times that of so many rows of each task by itself (fewer where there are
+        more than eight tasks): a composite likelihood.
     max_rows : int, default=4000
-        Rows up to which the posterior is exact. Beyond, all rows enter it through ``n_inducing`` of them (FITC).
+        Rows up to which the posterior is exact. Beyond, it is exact inside each task, and tasks are tied through
+        ``n_inducing`` rows (PIC); so are the rows of a task that alone has more than ``max_rows``, or that comes after
+        the squared numbers of rows of the smaller tasks have added up to four times ``max_rows`` squared.
     n_inducing : int, default=1000
-        Inducing rows.
+        Inducing rows, a share of each task's.
     task_column : str or int, optional
         Column of X that holds the task ids; None where ``task=`` or a wide y gives them.
     unseen_task : {"error", "mean", "pooled"}, default="error"
@@ -80,7 +86,7 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
     kernel_ : kernel
         k with its parameters.
     log_marginal_likelihood_ : float
-        Of the standardised rows that the parameters were fitted to.
+        Of the standardised rows that the parameters were fitted to; the sum over blocks beyond ``max_fit_rows``.
     n_iter_ : int
         Iterations from the best start.
     members_ : list
@@ -105,8 +111,9 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    Cost: m^3 for each of some fifty iterations and each start, m the rows of the fit: seconds at 500, a minute at
-    1000; then n^3 once, and n^2 numbers (24 times that, and two gradients a parameter, where predictions average). With
+    Cost: m^3 for each of some fifty iterations and each start, m the rows of the fit: seconds at 500 and 1000, nine
+    times that once beyond; then n^3 once, and n^2 numbers (24 times that, and two gradients a parameter, where
+    predictions average). Beyond ``max_rows`` n_t^3 for each task and n times ``n_inducing`` squared. With
     kernels other than RBF the fit takes m^2 numbers a parameter. A task with one row keeps the mean of all rows as its
     prior mean.
 
@@ -126,8 +133,10 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
     H. Rue, S. Martino and N. Chopin (2009). Approximate Bayesian inference for latent Gaussian models. Journal of the
     Royal Statistical Society B 71, 319-392.
 
-    E. Snelson and Z. Ghahramani (2006). Sparse Gaussian processes using pseudo-inputs. Advances in Neural Information
-    Processing Systems 18, 1257-1264.
+    E. Snelson and Z. Ghahramani (2007). Local and global sparse Gaussian process approximations. Proceedings of
+    AISTATS 2007, PMLR 2, 524-531.
+
+    C. Varin, N. Reid and D. Firth (2011). An overview of composite likelihood methods. Statistica Sinica 21, 5-42.
 
     Examples
     --------
@@ -199,12 +208,14 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         rows = self.scale_.rows(raw)
         kernel = make_kernel(self.kernel, rows.X.shape[1])
         shape = Shape(len(kernel.theta), n_tasks, min(int(self.rank), n_tasks))
-        few = rows
+        blocks = [rows]
         if len(rows.y) > self.max_fit_rows:
-            chosen = spread_rows(rows.codes, int(self.max_fit_rows), seed)
-            few = GPRows(rows.X[chosen], rows.codes[chosen], rows.y[chosen], rows.weight[chosen])
-        objective = Objective(few, kernel, shape, Prior.make(kernel, shape))
+            blocks = sample_blocks(rows, n_tasks, int(self.max_fit_rows), seed)
+        objective = Objective(blocks[:1], kernel, shape, Prior.make(kernel, shape))
         best = maximise(objective, int(self.n_restarts), int(self.max_iter), float(self.tol), seed)
+        if len(blocks) > 1 and n_tasks > 1:
+            objective = replace(objective, blocks=blocks)
+            best = maximise_from(best.vector, objective, int(self.max_iter), float(self.tol))
         self.n_iter_, self.log_marginal_likelihood_ = max(1, best.n_iter), best.log_likelihood
         if not best.converged:
             warnings.warn(f"L-BFGS stopped at max_iter={self.max_iter}: raise it.", ConvergenceWarning, stacklevel=2)
@@ -272,7 +283,8 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         if len(rows.y) <= self.max_rows:
             return Member(B, noise, exact_posterior(rows, kernel, B, noise))
         chosen = spread_rows(rows.codes, int(self.n_inducing), seed + 1)
-        return Member(B, noise, inducing_posterior(rows, kernel, B, noise, chosen))
+        whole = exact_tasks(rows.codes, len(B), int(self.max_rows))
+        return Member(B, noise, inducing_posterior(rows, kernel, B, noise, chosen, whole))
 
     def _matrix(self, X: Any) -> Array:
         if sparse.issparse(X):
