@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from crosstask.report import HeldOut, HeldOutScores, ReportData, render
+from crosstask.report import HeldOut, HeldOutScores, ReportData, Source, TargetReport, Way, render, render_target
 
 Make = Callable[..., ReportData]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -90,6 +90,29 @@ def test_the_page_in_a_browser(report_data: Make, tmp_path: Path, n_tasks: int, 
         assert found["over"] == []
     if names == "plain":
         assert "held-out" not in desk["sideways"]
+
+
+def test_the_page_of_one_target_in_a_browser(tmp_path: Path) -> None:
+    ways = tuple(
+        Way(
+            f"{kind} with a long name",
+            kind,
+            0.4 + 0.1 * i,
+            0.25,
+            'not among the candidates: add ("x", PooledTasks(..))' * (i == 1),
+        )
+        for i, kind in enumerate(("target only", "pooled", "transferred", "other", "guarded"))
+    )
+    sources = tuple(Source(f"hospital number {i} of many", 1000 + i, "prior: strength 0.25") for i in range(5))
+    target = TargetReport(
+        "the new hospital", "log loss", "balanced", 40, "share", "It gains.", 0.1, -0.2, 0.3, ways, sources, {}, ""
+    )
+    (phone, desk), console = look_at(render_target(target), tmp_path)
+    assert console == []
+    assert (phone["width"], desk["width"]) == (PHONE, DESK)
+    for found in (phone, desk):
+        assert found["unfolded"] <= found["width"]
+        assert found["silent"] == found["cut"] == found["over"] == []
 
 
 def test_the_probe_notices_what_is_wrong(tmp_path: Path) -> None:

@@ -224,11 +224,14 @@ class CrossTask(FlagshipGrowth, TaskMixin):
 
         return advice_of(self)
 
-    def report(self, path: Any, *, force: bool = False) -> Any:
-        """Write the report, one self-contained HTML file; an existing file is refused unless ``force``."""
+    def report(self, path: Any, *, target_task: Any = None, force: bool = False) -> Any:
+        """Write the report, one self-contained HTML file; an existing file is refused unless ``force``.
+
+        With ``target_task`` the page of that task alone: target only, pooled, transferred and guarded side by side.
+        """
         from crosstask.report import write_report
 
-        return write_report(self, path, force=force)
+        return write_report(self, path, target_task=target_task, force=force)
 
     def save(self, path: Any, *, force: bool = False) -> Any:
         """Write the fitted model to a file that ``crosstask.load`` reads; holds no training rows."""

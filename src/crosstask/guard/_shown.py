@@ -72,6 +72,30 @@ class GuardResults:
 
         return pd.DataFrame(self._calibration)
 
+    def report(self, path: Any, *, target_task: Any, force: bool = False) -> Any:
+        """Write the page of one task that is protected from the others, one self-contained HTML file.
+
+        Target only, pooled and transferred (:class:`crosstask.TransferToEach`) stand side by side, always: where one is
+        not among the candidates, the page says so. Then the mixture that predicts, and what was made of each source.
+
+        Parameters
+        ----------
+        path : path-like
+            The file; one that exists is refused unless ``force``.
+        target_task : task id
+            The task.
+        force : bool, default=False
+            Replace a file that exists.
+
+        Returns
+        -------
+        pathlib.Path
+        """
+        from crosstask.report import write_report
+
+        check_is_fitted(self)
+        return write_report(self, path, target_task=target_task, force=force)
+
     def export(self) -> Any:
         """Return one vector of coefficients for each task: a fitted linear model that predicts what the guard predicts.
 

@@ -47,7 +47,7 @@ def collect(model: Any) -> ReportData:
         kind="regression" if classes is None else "classification",
         target=str(summary["target"].get("name") or "the target"),
         task_word=str(model.task_column) if isinstance(model.task_column, str) else "task",
-        loss=_loss_name(guard),
+        loss=loss_name(guard),
         mode=str(model.mode),
         tasks=_tasks(model),
         candidates=tuple(str(name) for name in model.weights_.columns),
@@ -55,8 +55,8 @@ def collect(model: Any) -> ReportData:
         columns=_columns(model),
         coefficients=None if model.linear_ is None else _coefficients(model),
         calibration=() if classes is None else _calibration(model),
-        findings=tuple((code, _begun(sentence)) for code, sentence in findings if code not in BORROWING),
-        borrowed=tuple((code, _begun(sentence)) for code, sentence in findings if code in BORROWING),
+        findings=tuple((code, begun(sentence)) for code, sentence in findings if code not in BORROWING),
+        borrowed=tuple((code, begun(sentence)) for code, sentence in findings if code in BORROWING),
         reproduce=_python(model),
         versions=dict(summary["versions"]),
         seconds=seconds,
@@ -64,11 +64,13 @@ def collect(model: Any) -> ReportData:
     )
 
 
-def _begun(sentence: str) -> str:
+def begun(sentence: str) -> str:
+    """Return the sentence with a capital."""
     return f"{sentence[:1].upper()}{sentence[1:]}"
 
 
-def _loss_name(guard: Any) -> str:
+def loss_name(guard: Any) -> str:
+    """Return the name of the loss that a guard compares."""
     return {"log_loss": "log loss", "brier": "Brier score", "squared": "squared error"}.get(
         str(guard.scoring_), f"{guard.scoring_} error".replace("_", " ")
     )
@@ -87,7 +89,7 @@ def _tasks(model: Any) -> tuple[TaskResult, ...]:
                 rows=int(line["n"]),
                 target=targets.get(str(name)),
                 code=code,
-                reason=_begun(reason),
+                reason=begun(reason),
                 own_loss=float(line["own_loss"]),
                 guarded_loss=float(line["guarded_loss"]),
                 gain=float(line["gain"]),

@@ -17,9 +17,11 @@ from crosstask.report._data import ReportData
 from crosstask.report._figures import calibration_figure, forest_figure, gain_figure, weights_figure
 from crosstask.report._scale import gain_text, listed, loss_text, share_text
 from crosstask.report._tables import coefficient_rows, held_out_table, row_bars, score_table
+from crosstask.report._target import TargetReport, collect_target
 
 FOLDED_COLUMNS = 25
 SHOWN_CLASSES = 9
+TONES = {"target only": "own", "pooled": "c1", "transferred": "c0", "other": "mean", "guarded": "share"}
 
 
 def render(data: ReportData) -> str:
@@ -41,6 +43,11 @@ def render(data: ReportData) -> str:
 def render_partial(advised: Advised) -> str:
     """Return the page of an advice whose comparison was interrupted."""
     return _filled("partial.html.jinja", advised=advised)
+
+
+def render_target(data: TargetReport) -> str:
+    """Return the page of one target that is protected from its sources."""
+    return _filled("target.html.jinja", data=data, tones=TONES)
 
 
 def _filled(template: str, **context: Any) -> str:
@@ -99,7 +106,7 @@ def _change(own: float, guarded: float) -> str:
     return gain_text((guarded - own) / own) if math.isfinite(own) and own != 0 else ""
 
 
-def write_report(model: Any, path: str | os.PathLike[str], *, force: bool = False) -> Path:
+def write_report(model: Any, path: str | os.PathLike[str], *, target_task: Any = None, force: bool = False) -> Path:
     """Write what a fitted model knows about its tasks as one HTML page.
 
     The page needs no network and no scripts, follows the reader's light or dark setting, and is made for phones and
@@ -109,9 +116,12 @@ def write_report(model: Any, path: str | os.PathLike[str], *, force: bool = Fals
     Parameters
     ----------
     model : CrossTaskRegressor, CrossTaskClassifier or ReportData
-        Fitted.
+        Fitted; a TransferGuard with ``target_task``.
     path : path-like
         The file; ``.html`` is the usual ending.
+    target_task : task id, optional
+        Write the page of this task alone: its own model, the pooled and the transferred one side by side, the guarded
+        mixture of them, and what was made of each source.
     force : bool, default=False
         Whether a file that exists may be replaced. It is replaced wholly or not at all.
 
@@ -128,5 +138,8 @@ def write_report(model: Any, path: str | os.PathLike[str], *, force: bool = Fals
         If the file exists and ``force`` is False.
     """
     target = check_output(path, force=force)
-    data = model if isinstance(model, ReportData) else collect(model)
-    return write_atomically(target, render(data).encode("utf-8"), force=force)
+    if target_task is not None:
+        page = render_target(collect_target(model, target_task))
+    else:
+        page = render(model if isinstance(model, ReportData) else collect(model))
+    return write_atomically(target, page.encode("utf-8"), force=force)
