@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.ndimage import zoom
-from sklearn.preprocessing import normalize
+from sklearn.feature_extraction.text import TfidfTransformer
 
 from crosstask import TransferGuard
 
@@ -18,14 +18,14 @@ DOMAINS = ("books", "dvd", "electronics", "kitchen")
 
 
 def amazon(folder: Path) -> dict[str, Any]:
-    """Return (rows of length one, labels) of each domain's training and test part."""
+    """Return (counts of words, labels) of each domain's training and test part."""
     found: dict[str, Any] = {}
     with np.load(folder / "amazon_sentiment_4dom_bow5000.npz") as held:
         for domain in DOMAINS:
             for part in ("train", "test"):
                 data, indices, indptr, y = (held[f"{domain}_{part}_{k}"] for k in ("data", "indices", "indptr", "y"))
                 X = sparse.csr_matrix((data.astype(float), indices, indptr), shape=(len(y), 5000))
-                found[domain, part] = (normalize(X), y)
+                found[domain, part] = (X, y)
     return found
 
 
@@ -45,6 +45,12 @@ def digits(folder: Path) -> tuple[Any, Any, Any]:
 def a_few_of_each(y: NDArray[Any], n_each: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Draw so many rows of each class."""
     return np.concatenate([rng.choice(np.flatnonzero(y == label), n_each, replace=False) for label in np.unique(y)])
+
+
+def weighed_words(*counts: Any) -> list[Any]:
+    """Return rows of (1 + log count) times inverse document frequency, of length one; the last part teaches nothing."""
+    words = TfidfTransformer(sublinear_tf=True).fit(sparse.vstack(counts[:-1]))
+    return [words.transform(part) for part in counts]
 
 
 def accuracies(source: Any, few: Any, test: Any, candidates: Sequence[tuple[str, Any]]) -> dict[str, float]:
