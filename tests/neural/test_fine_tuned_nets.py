@@ -1,15 +1,14 @@
-"""Fine-tuning of networks, distillation, and frozen encoders."""
+"""Fine-tuning of networks: the probe, the layers, the penalty, and what may be a source."""
 
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
 from tests.neural.problems import quadrants, waves
 from torch import nn
@@ -19,10 +18,10 @@ from crosstask.neural import (
     Distilled,
     FineTunedNetClassifier,
     FineTunedNetRegressor,
-    FrozenEncoder,
     MultiTaskMLPClassifier,
     MultiTaskMLPRegressor,
 )
+from crosstask.neural import _train as training
 from crosstask.neural._layers import hold_to_source, layers_of, rate_groups, unfreeze_from_the_top
 
 
@@ -135,6 +134,55 @@ def test_forgetting_is_measured_under_the_sources_own_head(wave_source):
         FineTunedNetRegressor(nn.Linear(3, 4)).fit(new, truth).forgetting(X, y)
 
 
+def test_a_tuned_net_a_student_and_a_search_are_sources_too(wave_source):
+    X, y = _target()
+    tuned = FineTunedNetRegressor(FrozenEstimator(wave_source), max_epochs=3).fit(X, y)
+    again = FineTunedNetRegressor(FrozenEstimator(tuned), max_epochs=0).fit(X, y)
+    for name, value in tuned.state_.items():
+        if name.startswith("trunk"):
+            np.testing.assert_array_equal(again.state_[name], value)
+    head = tuned._network().heads.weight.detach().numpy() * tuned.scale_
+    prior = again.probe_.source.coef if hasattr(again.probe_.source, "coef") else again.probe_.source[0].coef
+    np.testing.assert_allclose(np.ravel(prior) / np.ravel(head), np.ravel(prior)[0] / np.ravel(head)[0], rtol=1e-5)
+    assert set(again.forgetting(X, y)) == {"before", "after"}
+    student = Distilled(Ridge(), MultiTaskMLPRegressor((8,), max_epochs=2)).fit(X, y)
+    search = GridSearchCV(MultiTaskMLPRegressor((8,), max_epochs=2), {"rank": [1]}, cv=2).fit(X, y)
+    for source, net in ((student, student.student_), (search, search.best_estimator_)):
+        model = FineTunedNetRegressor(FrozenEstimator(source), max_epochs=0).fit(X, y)
+        np.testing.assert_array_equal(model.state_["trunk.layers.0.weight"], net.state_["trunk.layers.0.weight"])
+    with pytest.raises(ValueError, match=r"source holds 2 networks, .*pool_sources=True"):
+        FineTunedNetRegressor([FrozenEstimator(wave_source)] * 2).fit(X, y)
+    with pytest.raises(NotFittedError, match=r"the source, a MultiTaskMLPRegressor, is not fitted: .*Froz"):
+        FineTunedNetRegressor(MultiTaskMLPRegressor()).fit(X, y)
+
+
+def test_ctrl_c_ends_the_tuning_and_keeps_the_best_weights(wave_source, monkeypatch):
+    X, y = _target()
+    evaluate, calls = training.evaluate, []
+
+    def interrupted(*given):
+        calls.append(1)
+        if len(calls) == 4:  # the probe, two epochs, and the third
+            raise KeyboardInterrupt
+        return evaluate(*given)
+
+    monkeypatch.setattr(training, "evaluate", interrupted)
+    with pytest.warns(UserWarning, match="stopped by hand after 2 epochs"):
+        model = FineTunedNetRegressor(FrozenEstimator(wave_source), learning_rate_init=0.01).fit(X, y)
+    assert (model.history_.stopped, len(calls)) == ("by hand", 4)
+    assert model.n_iter_ == model.history_.best_epoch
+    assert model.score(X, y) > 0.5
+
+
+def test_inside_the_guard_each_task_is_tuned_from_the_others():
+    X, y, task = waves(n_rows=40)
+    source = MultiTaskMLPRegressor((16, 16), learning_rate_init=0.01, max_epochs=60)
+    each = ct.TransferToEach(FineTunedNetRegressor(max_epochs=3), source, pool_sources=True)
+    guard = ct.TransferGuard([("own", ct.IndependentTasks(Ridge())), ("tuned", each)], cv=2, random_state=0)
+    guard.fit(X, y, task=task)
+    assert (guard.candidate_losses_["tuned"] < guard.candidate_losses_["own"]).any()
+
+
 def test_tuned_nets_are_cloned_searched_and_saved(wave_source, tmp_path):
     X, y = _target()
     model = FineTunedNetRegressor(FrozenEstimator(wave_source), max_epochs=5)
@@ -183,112 +231,6 @@ def test_bad_sources_are_one_line(wave_source):
             FineTunedNetRegressor(**change).fit(X, y)
 
 
-def test_a_student_follows_its_teacher():
-    X, y, task = waves()
-    forest = RandomForestRegressor(20, min_samples_leaf=3, random_state=0)
-    student = MultiTaskMLPRegressor((32,), learning_rate_init=0.01, max_epochs=80)
-    lines = ct.IndependentTasks(Ridge())
-    model = Distilled(lines, student, mix=1.0).fit(X, y, task=task)
-    assert np.corrcoef(model.predict(X, task=task), model.teacher_answers_)[0, 1] > 0.9
-    apart = Distilled(forest, student, mix=0.0).fit(X, y, task=task)
-    plain = clone(student).fit(X, y, task=task)
-    np.testing.assert_array_equal(apart.predict(X, task=task), plain.predict(X, task=task))
-
-
-def test_a_student_of_soft_labels(tmp_path):
-    X, y, task = quadrants()
-    student = MultiTaskMLPClassifier((32,), learning_rate_init=0.01, max_epochs=60)
-    model = Distilled(RandomForestClassifier(20, random_state=0), student, mix=0.3, unseen_task="mean")
-    model.fit(X, y, task=task)
-    assert model.score(X, y, task=task) > 0.75
-    np.testing.assert_allclose(model.teacher_answers_.sum(axis=1), 1.0)
-    assert np.isfinite(model.predict_proba(X[:2], task=[9, 9])).all()
-    again = ct.load(ct.save(model, tmp_path / "student.skops"))
-    np.testing.assert_array_equal(again.predict(X, task=task), model.predict(X, task=task))
-    assert not hasattr(Distilled(Ridge()), "predict_proba")
-    for change, message in (
-        ({"mix": 2.0}, "mix=2.0"),
-        ({"temperature": 0.0}, "temperature"),
-        ({"student": MultiTaskMLPRegressor()}, "this teacher needs a MultiTaskMLPClassifier"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            Distilled(LogisticRegression()).set_params(**change).fit(X, y)
-
-
-class CountingEncoder:
-    """Stands for a slow encoder."""
-
-    def __init__(self):
-        self.seen = 0
-
-    def __call__(self, texts):
-        self.seen += len(texts)
-        return np.array([[len(text), text.count("e")] for text in texts], dtype=float)
-
-
-def test_nothing_is_encoded_twice(tmp_path):
-    encoder = CountingEncoder()
-    texts = ["one", "three", "one", "seven"]
-    frozen = FrozenEncoder(encoder, cache=tmp_path, name="counter", batch_size=2)
-    first = frozen.fit_transform(texts)
-    assert encoder.seen == 3
-    np.testing.assert_array_equal(first, [[3, 1], [5, 2], [3, 1], [5, 2]])
-    other = FrozenEncoder(encoder, cache=tmp_path, name="counter")
-    np.testing.assert_array_equal(other.fit_transform(["seven", "nine"]), [[5, 2], [4, 1]])
-    assert (encoder.seen, other.n_encoded_) == (4, 1)
-    FrozenEncoder(encoder, cache=tmp_path, name="another").fit_transform(["one"])
-    assert encoder.seen == 5
-
-
-class Session:
-    """Has what an ONNX session has."""
-
-    def get_inputs(self):
-        from types import SimpleNamespace
-
-        return [SimpleNamespace(name="input_ids"), SimpleNamespace(name="attention_mask")]
-
-    def run(self, names, given):
-        assert set(given) == {"input_ids", "attention_mask"}
-        return [np.stack([given["input_ids"], 2 * given["input_ids"]], axis=2).astype(float)]
-
-
-def test_a_session_with_tokens_is_pooled_over_the_mask():
-    def tokens(texts):
-        width = max(map(len, texts))
-        ids = np.array([[ord(c) for c in text.ljust(width)] for text in texts])
-        return {"input_ids": ids, "attention_mask": (ids != 32).astype(int), "token_type_ids": ids}
-
-    frozen = FrozenEncoder(Session(), prepare=tokens, pooling="mean")
-    np.testing.assert_allclose(frozen.fit_transform(["ab", "c"]), [[97.5, 195.0], [99.0, 198.0]])
-    unit = FrozenEncoder(Session(), prepare=tokens, pooling="first", normalize=True).fit_transform(["ab"])
-    np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1.0)
-    with pytest.raises(ValueError, match=r"shape \(1, 2, 2\) for 1 rows, expected \(1, k\)"):
-        FrozenEncoder(Session(), prepare=tokens).fit_transform(["ab"])
-
-
-def test_a_module_encodes_images_without_gradients():
-    torch.manual_seed(0)
-    module = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten())
-    X = np.random.default_rng(0).normal(size=(5, 1, 4, 4))
-    found = FrozenEncoder(module, batch_size=2).fit_transform(X)
-    with torch.no_grad():
-        expected = module.eval()(torch.as_tensor(X, dtype=torch.float32)).numpy()
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
-def test_bad_encoders_are_one_line(tmp_path):
-    for encoder, message in (
-        (FrozenEncoder("bert"), "cannot be called"),
-        (FrozenEncoder(len, pooling="max"), "pooling='max'"),
-        (FrozenEncoder(len, cache=tmp_path), "cache= needs name="),
-    ):
-        with pytest.raises(ValueError, match=message):
-            encoder.fit(["a"])
-    with pytest.raises(ValueError, match="X is one text"):
-        FrozenEncoder(CountingEncoder()).fit_transform("hello")
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -304,39 +246,3 @@ def test_options_out_of_range_are_refused(options, words):
     X = np.random.default_rng(0).normal(size=(20, 2))
     with pytest.raises(ValueError, match=words):
         FineTunedNetRegressor(**options).fit(X, X[:, 0])
-
-
-def test_a_teacher_with_a_task_column_and_tasks_of_one_row():
-    X, y, task = waves(n_rows=20)
-    frame = pd.DataFrame(X, columns=list("abc")).assign(site=task)
-    frame.loc[0, "site"] = 9
-    student = MultiTaskMLPRegressor((8,), max_epochs=3)
-    teacher = ct.MultiTaskRegressor("mean_tied", alpha=0.1, task_column="site")
-    model = Distilled(teacher, student, task_column="site").fit(frame, y)
-    assert y[0] in model.teacher_answers_  # the only row of site 9 keeps its label
-    assert np.isfinite(model.predict(frame)).all()
-
-
-def test_what_a_teacher_cannot_be_asked():
-    X, y, task = waves(n_rows=20)
-    student = MultiTaskMLPRegressor((8,), max_epochs=2)
-    with pytest.raises(ValueError, match="cv=1 must be at least 2"):
-        Distilled(Ridge(), student, cv=1).fit(X, y)
-    with pytest.raises(ValueError, match="X has one row"):
-        Distilled(Ridge(), student).fit(X[:1], y[:1])
-    with pytest.raises(ValueError, match="y holds one class"):
-        Distilled(LogisticRegression(), MultiTaskMLPClassifier((8,), max_epochs=2)).fit(
-            X, np.full(60, "ill"), task=task
-        )
-
-
-def test_vectors_have_names_and_one_width():
-    def count(texts):
-        return np.array([[len(text), text.count("!")] for text in texts])
-
-    frame = FrozenEncoder(count).set_output(transform="pandas").fit_transform(["fine", "so good!"])
-    assert frame.columns.tolist() == ["frozenencoder0", "frozenencoder1"]
-    with pytest.raises(ValueError, match=r"vectors of \[1, 2\] columns"):
-        FrozenEncoder(lambda batch: np.zeros((len(batch), len(batch))), batch_size=2).fit_transform(["a", "b", "c"])
-    with pytest.raises(ValueError, match="batch_size=0 must be at least 1"):
-        FrozenEncoder(count, batch_size=0).fit(["a"])

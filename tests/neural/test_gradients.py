@@ -17,8 +17,9 @@ from crosstask.neural._aggregate import (
 from crosstask.neural._design import NetDesign
 from crosstask.neural._network import build_network
 from crosstask.neural._objective import RowLoss
+from crosstask.neural._options import WEIGHTINGS
 from crosstask.neural._rows import NetRows, epochs_of_padded_tasks
-from crosstask.neural._weighting import WEIGHTINGS, TaskWeighting, losses_by_task
+from crosstask.neural._weighting import TaskWeighting, losses_by_task
 
 
 def _problem(heads="linear", n_outputs=1):

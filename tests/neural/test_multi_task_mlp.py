@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import pickle
 import sys
 
 import numpy as np
@@ -12,7 +13,6 @@ import torch
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from tests.neural.problems import quadrants, waves
-from torch import nn
 
 import crosstask as ct
 from crosstask.neural import MultiTaskMLPClassifier, MultiTaskMLPRegressor
@@ -62,6 +62,38 @@ def test_a_task_in_other_units_is_the_same_task():
     assert np.corrcoef(ratio, plain.predict(X, task=task))[0, 1] > 0.98
     within = [np.corrcoef(scaled.predict(X[task == t], task=task[task == t]), y[task == t])[0, 1] for t in range(3)]
     assert min(within) > 0.8
+
+
+def test_weights_that_are_shares_and_rows_without_weight():
+    X, y, task = waves(n_rows=20)
+    same = {"dtype": "float64", "max_epochs": 10}
+    plain = MultiTaskMLPRegressor((8,), **same).fit(X, y, task=task).predict(X, task=task)
+    for unit in (1e-4, 0.5):
+        weighted = MultiTaskMLPRegressor((8,), **same).fit(X, y, task=task, sample_weight=np.full(60, unit))
+        np.testing.assert_allclose(weighted.predict(X, task=task), plain, rtol=1e-6)
+    rng = np.random.default_rng(0)
+    many, others, where = (np.concatenate([a, a[:20] + 9.0 * (k < 2)]) for k, a in enumerate((X, y, task)))
+    weight = np.append(np.ones(60), np.zeros(20))
+    shuffled = rng.permutation(80)
+    model = MultiTaskMLPRegressor((8,), early_stopping=False, batch_size=80, **same)
+    model.fit(many[shuffled], others[shuffled], task=where[shuffled].astype(int), sample_weight=weight[shuffled])
+    without = clone(model).fit(X, y, task=task)
+    for name in ("mean", "scale"):
+        expected = getattr(without.target_scaling_, name)
+        np.testing.assert_allclose(getattr(model.target_scaling_, name), expected, rtol=1e-12)
+    np.testing.assert_allclose(model.predict(X, task=task), without.predict(X, task=task), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("trunk", ["shared", "mmoe", "ple"])
+def test_dropout_acts_in_every_trunk_and_under_the_aggregator(trunk):
+    X, y, task = waves(n_rows=10)
+    ways = [{}, {"aggregator": "upgrad"}] if trunk == "shared" else [{}]
+    for way in ways:
+        kind = MultiTaskMLPRegressor((8, 8), trunk=trunk, max_epochs=2, early_stopping=False, **way)
+        plain = kind.fit(X, y, task=task).predict(X, task=task)
+        dropped = clone(kind).set_params(dropout=0.5).fit(X, y, task=task).predict(X, task=task)
+        assert np.isfinite(dropped).all()
+        assert np.abs(dropped - plain).max() > 1e-4
 
 
 def test_same_seed_same_net_and_the_callers_seed_is_left_alone():
@@ -156,6 +188,23 @@ def test_categories_are_embedded_and_an_unknown_one_says_nothing(tmp_path):
         clone(model).set_params(categorical_features=["size"]).fit(frame, y)
 
 
+def test_weights_are_one_block_of_safetensors_where_that_is_installed(monkeypatch):
+    safetensors = pytest.importorskip("safetensors.numpy")
+    X, y, task = waves(n_rows=10)
+    model = MultiTaskMLPRegressor((4,), max_epochs=2).fit(X, y, task=task)
+    packed = model.__getstate__()["state_"]
+    arrays = safetensors.load(packed.content.tobytes())
+    assert set(arrays) == set(model.state_)
+    assert all(np.array_equal(arrays[name], value) for name, value in model.state_.items())
+    there = pickle.loads(pickle.dumps(model))
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    assert model.__getstate__()["state_"] is model.state_  # then as plain arrays
+    with pytest.raises(ImportError, match=r'safetensors format, .* pip install "crosstask\[neural\]"\.$'):
+        packed.unpack()
+    np.testing.assert_array_equal(there.predict(X, task=task), model.predict(X, task=task))
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X, task=task), model.predict(X, task=task))
+
+
 @pytest.mark.parametrize(
     "way", [{}, {"trunk": "ple"}, {"trunk": "mmoe"}, {"heads": "film"}, {"unseen_task": "pooled"}], ids=str
 )
@@ -166,44 +215,6 @@ def test_saved_without_pickle(way, tmp_path):
     assert "_net" not in again.__dict__
     np.testing.assert_array_equal(again.predict_proba(X, task=task), model.predict_proba(X, task=task))
     pd.testing.assert_frame_equal(again.history_.frame(), model.history_.frame())
-
-
-class TinyConvolution(nn.Sequential):
-    def __init__(self):
-        super().__init__(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten())
-
-
-def _images(n=240):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n, 1, 5, 5))
-    return X, np.where(X[:, 0, 2, 2] > 0, "bright", "dark"), np.arange(n) % 2
-
-
-def test_a_trunk_of_the_callers_own(tmp_path):
-    X, y, task = _images()
-    module = TinyConvolution()
-    before = {name: value.clone() for name, value in module.state_dict().items()}
-    model = MultiTaskMLPClassifier(module=module, **QUICK).fit(X, y, task=task)
-    assert model.score(X, y, task=task) > 0.9
-    assert all(torch.equal(before[name], value) for name, value in module.state_dict().items())
-    with pytest.raises(TypeError, match="cannot be saved"):
-        ct.save(model, tmp_path / "net.skops")
-    made = MultiTaskMLPClassifier(module=TinyConvolution, **QUICK).fit(X, y, task=task)
-    path = ct.save(made, tmp_path / "net.skops")
-    from crosstask.persistence import UntrustedTypesError
-
-    with pytest.raises(UntrustedTypesError, match="TinyConvolution"):
-        ct.load(path)
-
-
-def test_a_trunk_with_another_answer_is_refused():
-    X, y, task = _images(12)
-    with pytest.raises(ValueError, match=r"answered \(3, 4, 3, 3\) for 3 rows, expected \(3, k\)"):
-        MultiTaskMLPClassifier(module=nn.Conv2d(1, 4, 3)).fit(X, y, task=task)
-    with pytest.raises(ValueError, match="cannot take rows of shape"):
-        MultiTaskMLPClassifier(module=nn.Linear(7, 2)).fit(X, y, task=task)
-    with pytest.raises(ValueError, match="is no network"):
-        MultiTaskMLPClassifier(module="resnet").fit(X, y, task=task)
 
 
 BAD = [
@@ -219,6 +230,13 @@ BAD = [
     ({"device": "abacus"}, "device='abacus' is not there"),
     ({"batch_size": 0}, "positive number of rows"),
     ({"max_epochs": 0}, "at least 1"),
+    ({"max_epochs": 2.5}, "max_epochs=2.5 must be a whole number"),
+    ({"max_epochs": "many"}, "max_epochs='many' must be a whole number"),
+    ({"dropout": 1.0}, r"dropout=1.0 must lie in \[0, 1\)"),
+    ({"weight_decay": -1.0}, "weight_decay=-1.0 must be 0 or more"),
+    ({"heads": "mean_tied", "tie": -1.0}, "tie=-1.0 must be 0 or more"),
+    ({"rank": 0}, "rank=0 must be a whole number and at least 1"),
+    ({"n_iter_no_change": None}, "n_iter_no_change=None must be a whole number"),
 ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional
 
@@ -46,14 +46,16 @@ def task_gradients(net: Network, batch: PaddedTasks, loss: RowLoss) -> tuple[Gra
     n_outputs, width = net.heads.shape[1:]
 
     def mean_loss(shared: Any, w: Tensor, b: Tensor, X: Tensor, y: Tensor, s: Tensor, task: Tensor) -> Any:
-        hidden: Any = functional_call(net.trunk, shared, (X,))
-        z = functional.linear(hidden, w.view(n_outputs, width), b)
+        hidden: Any = functional_call(net.trunk, shared, (net.as_taken(X),))
+        z = functional.linear(hidden.to(w.dtype), w.view(n_outputs, width), b)
         rows = loss(z, y, task.expand(len(y)))
         value = (s * rows).sum() / s.sum().clamp(min=1e-12)
         return value, value
 
-    batched = vmap(grad(mean_loss, argnums=(0, 1, 2), has_aux=True), in_dims=(None, 0, 0, 0, 0, 0, 0))
-    (shared, weight, intercept), losses = batched(frozen, own, bias, batch.X, batch.y, batch.weight, batch.tasks)
+    gradient = grad(mean_loss, argnums=(0, 1, 2), has_aux=True)
+    batched = vmap(gradient, in_dims=(None, 0, 0, 0, 0, 0, 0), randomness="different")  # dropout of each row its own
+    with net.precision(batch.X.device.type):
+        (shared, weight, intercept), losses = batched(frozen, own, bias, batch.X, batch.y, batch.weight, batch.tasks)
     return shared, weight, intercept, losses
 
 
@@ -155,16 +157,18 @@ class ReusedWeights:
         return self.weights
 
 
-def project_on_dual_cone(U: Tensor, G: Tensor, *, tol: float = 1e-7) -> Tensor:
+def project_on_dual_cone(U: Tensor, G: Tensor, *, tol: float = 1e-7, on_processor: bool | None = None) -> Tensor:
     """Return, for each row u of U, the v >= u that minimises v'Gv (a little is added to the diagonal of G).
 
     Accelerated projected gradient with restarts. On an accelerator the number of steps is fixed, so that no value is
-    read back; on the processor, where that costs nothing, it ends when nothing moves.
+    read back; on the processor (``on_processor``, by default where U lies), where that costs nothing, it ends when
+    nothing moves.
     """
     scale = G.diagonal().double().mean().clamp(min=1e-30)
     gram = G.double() / scale + 1e-4 * torch.eye(len(G), dtype=torch.float64, device=G.device)
-    step = 1.0 / torch.linalg.matrix_norm(gram, 2)
-    lower, on_processor = U.double(), U.device.type == "cpu"
+    step = 1.0 / largest_eigenvalue(gram)
+    lower = U.double()
+    on_processor = U.device.type == "cpu" if on_processor is None else on_processor
     reach = float(lower.abs().max()) if on_processor else 1.0
     v = ahead = lower.clone()
     momentum = torch.ones(len(lower), 1, dtype=gram.dtype, device=G.device)
@@ -179,3 +183,33 @@ def project_on_dual_cone(U: Tensor, G: Tensor, *, tol: float = 1e-7) -> Tensor:
         if on_processor and float(moved.abs().max()) < tol * reach:
             break
     return v.to(U.dtype)
+
+
+def largest_eigenvalue(gram: Tensor, doublings: int = 6) -> Tensor:
+    """Return trace(G^m)^(1/m), m = 2^doublings: never below the largest eigenvalue, and at most n^(1/m) times it.
+
+    A decomposition would tell it exactly, and report back to the processor whether it converged.
+    """
+    trace = gram.trace()
+    power, logarithm = gram / trace, trace.log()
+    for _ in range(doublings):
+        power = power @ power
+        trace = power.trace()
+        power, logarithm = power / trace, 2.0 * logarithm + trace.log()
+    return torch.exp(logarithm / 2**doublings)
+
+
+def refuse_batch_statistics(trunk: nn.Module) -> None:
+    """Refuse a trunk whose answer for a row depends on the other rows of the step.
+
+    Raises
+    ------
+    ValueError
+        If it holds batch normalisation.
+    """
+    for part in trunk.modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm):
+            raise ValueError(
+                f"the trunk holds {type(part).__name__}, which mixes the rows of all tasks, and aggregator= needs "
+                "gradients of each task by itself: use nn.LayerNorm or nn.GroupNorm, or aggregator=None."
+            )

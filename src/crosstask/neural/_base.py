@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstask.multitask._support import check_option, refuse_no_columns
-from crosstask.multitask._wrapper import UNSEEN
-from crosstask.neural._design import NetDesign, State, from_arrays, to_arrays
+from crosstask.multitask._support import refuse_no_columns
+from crosstask.neural._design import NetDesign
 from crosstask.neural._history import TrainingHistory
 from crosstask.neural._inputs import learn_scaling
+from crosstask.neural._options import check_multitask_options
+from crosstask.neural._rebuilt import Array, RebuiltNet, seed_of
 from crosstask.neural._targets import TargetScaling, hold_out
-from crosstask.neural._torch import check_training_options, pick_device, require_torch
+from crosstask.neural._torch import own_seed, pick_device, require_torch
 from crosstask.tasks import TaskData, TaskMixin, TaskRows
 
 if TYPE_CHECKING:
     from crosstask.neural._network import Network
     from crosstask.neural._rows import NetRows
 
-Array = NDArray[np.float64]
-TRUNKS = ("shared", "mmoe", "ple")
-HEADS = ("linear", "low_rank", "mean_tied", "film")
 DENSE_ENOUGH = 0.3  # of a wide target: share of observed pairs from which all heads are computed for every row
 MOST_TASKS_OF_PLE = 50
 
@@ -44,7 +42,7 @@ class Target:
         return 1 if self.n_classes is None or self.n_classes == 2 else self.n_classes
 
 
-class MultiTaskNet(TaskMixin):
+class MultiTaskNet(RebuiltNet, TaskMixin):
     """Base of the networks; a subclass turns y into numbers and predictors into an answer."""
 
     hidden_layer_sizes: Any
@@ -71,12 +69,9 @@ class MultiTaskNet(TaskMixin):
     task_column: str | int | None
     unseen_task: str
     dtype: str
-    device: str
     random_state: Any
     verbose: int
     tasks_: NDArray[Any]
-    design_: NetDesign
-    state_: State
     history_: TrainingHistory
 
     def fit(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
@@ -98,7 +93,7 @@ class MultiTaskNet(TaskMixin):
         Self
         """
         require_torch(type(self).__name__)
-        self._check_options()
+        check_multitask_options(self)
         rows = self._open_fit(self._flat(X, fit=True), y, task, sample_weight)
         refuse_no_columns(rows)
         plain = self.module is None
@@ -127,28 +122,27 @@ class MultiTaskNet(TaskMixin):
     def _train(self, target: Target) -> None:
         import torch
 
-        from crosstask.neural._network import build_network
+        from crosstask.neural._network import build_network, refuse_fractions
         from crosstask.neural._objective import RowLoss
         from crosstask.neural._train import train
 
         data, device = target.data, pick_device(self.device)
-        seed = _seed(self.random_state)
+        seed = seed_of(self.random_state)
         held = np.zeros(data.n_pairs, dtype=bool)
         if self.early_stopping:
             held = hold_out(data, self.validation_fraction, np.random.default_rng(seed))
-        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            torch.manual_seed(seed)
+        with own_seed(seed, device):
             self.design_ = self._design(target)
             sample = torch.as_tensor(np.asarray(self._shaped(data.X[:3])))
             net = build_network(self.design_, module=self.module, sample=sample, tie=self.tie).to(device)
+            refuse_fractions(net, data.X)
             logistic = None if target.logistic is None else torch.as_tensor(target.logistic, device=device)
             loss = RowLoss(target.n_classes, logistic)
             rows = self._net_rows(target, ~held, net)
             others = self._net_rows(target, held, net) if held.any() else None
             self.history_ = train(net, rows, others, loss, self._plan(seed))
         self.n_iter_ = len(self.history_.train_loss)
-        self.state_ = to_arrays(net)
-        self._net = net
+        self._keep(net)
         if self.unseen_task == "pooled":
             self.pooled_coef_, self.pooled_intercept_ = self._pooled_head(target, net)
 
@@ -230,10 +224,11 @@ class MultiTaskNet(TaskMixin):
         """Return z of shape (n, K) with the task of each entry; at the wide door in the order of ``rows.codes``."""
         import torch
 
-        from crosstask.neural._network import predict_in_parts
+        from crosstask.neural._network import predict_in_parts, refuse_fractions
 
         rows = self._open_predict(self._flat(X, fit=False), task)
         inputs, net = self._tensor(self.scaling_(self, rows.X)), self._network()
+        refuse_fractions(net, inputs)
         if rows.door == "wide" and not net.uses_tasks:
             z = predict_in_parts(net, inputs, None)[:, rows.wide_order]
             return np.swapaxes(z, 0, 1).reshape(-1, z.shape[2]), rows.codes, rows
@@ -246,20 +241,11 @@ class MultiTaskNet(TaskMixin):
             z[new] = hidden @ self.pooled_coef_.T + self.pooled_intercept_
         return z, rows.codes, rows
 
-    def _network(self) -> Network:
-        """Return the network; after loading it is built from the design and the weights."""
-        if "_net" not in self.__dict__:
-            require_torch(type(self).__name__)
-            import torch
+    def _trunk_module(self) -> Any:
+        return self.module
 
-            from crosstask.neural._network import build_network
-
-            with torch.random.fork_rng(devices=[]):
-                sample = torch.zeros((3, *(self.input_shape_ or (self.design_.n_numbers,))))
-                net = build_network(self.design_, module=self.module, sample=sample)
-            from_arrays(net, self.state_)
-            self._net = net.to(pick_device(self.device))
-        return self._net
+    def _units(self) -> tuple[Array, Array]:
+        return self.target_scaling_.scale[:-1], self.target_scaling_.mean[:-1]
 
     def _flat(self, X: Any, *, fit: bool) -> Any:
         """Return images and the like as a table for the doors, which take rows and columns."""
@@ -281,38 +267,8 @@ class MultiTaskNet(TaskMixin):
 
         return torch.as_tensor(np.ascontiguousarray(self._shaped(X)))
 
-    def _check_options(self) -> None:
-        check_option("unseen_task", self.unseen_task, UNSEEN)
-        check_option("task_weight", self.task_weight, ("rows", "equal"))
-        check_option("trunk", self.trunk, TRUNKS)
-        check_option("heads", self.heads, HEADS)
-        check_option("weighting", self.weighting, ("mean", "uncertainty", "log", "worst_group"))
-        check_option("activation", self.activation, ("relu", "tanh", "gelu"))
-        check_training_options(self)
-        if self.aggregator is not None and (self.trunk != "shared" or self.weighting != "mean"):
-            raise ValueError(
-                "aggregator= combines gradients of a trunk that tasks share: use trunk='shared' and weighting='mean'."
-            )
-        sizes = np.atleast_1d(self.hidden_layer_sizes)
-        if self.module is None and (sizes.dtype.kind not in "iu" or (sizes < 1).any() or not len(sizes)):
-            raise ValueError(f"hidden_layer_sizes={self.hidden_layer_sizes!r} must hold positive integers.")
-        for name, least in (("max_epochs", 1), ("n_experts", 1), ("rank", 1)):
-            if int(getattr(self, name)) < least:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be at least {least}.")
-
     def _read_target(self, rows: TaskRows, inputs: Array) -> Target:
         raise NotImplementedError
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the network out: it is built again from the design and the weights."""
-        state: dict[str, Any] = super().__getstate__()  # type: ignore[misc]
-        return {name: value for name, value in state.items() if name != "_net"}
-
-
-def _seed(random_state: Any) -> int:
-    from sklearn.utils import check_random_state
-
-    return int(check_random_state(0 if random_state is None else random_state).randint(np.iinfo(np.int32).max))
 
 
 def _row_weights(rows: TaskRows) -> Array | None:

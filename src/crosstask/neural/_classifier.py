@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 
 from crosstask.multitask._wrapper import learn_classes
+from crosstask.neural._answers import likeliest, probabilities_of, scores_of
 from crosstask.neural._base import Array, MultiTaskNet, Target
 from crosstask.neural._targets import class_scaling
 from crosstask.tasks import TaskData, TaskRows
@@ -134,22 +134,18 @@ class MultiTaskMLPClassifier(MultiTaskNet, ClassifierMixin, BaseEstimator):
         At the wide door a second axis runs over the tasks.
         """
         z, _, rows = self._predictors(X, task)
-        return rows.restore(z[:, 0] if z.shape[1] == 1 else log_softmax(z, axis=1))
+        return rows.restore(scores_of(z))
 
     def predict_proba(self, X: Any, *, task: Any = None) -> NDArray[np.float64]:
         """Return the probability of each class, columns in the order of ``classes_``.
 
         At the wide door the shape is (n_rows, n_tasks, n_classes).
         """
-        z = self.decision_function(X, task=task)
-        if len(self.classes_) > 2:
-            return np.exp(z)
-        return np.stack([expit(-z), expit(z)], axis=-1)
+        return probabilities_of(self.decision_function(X, task=task), len(self.classes_))
 
     def predict(self, X: Any, *, task: Any = None) -> NDArray[Any]:
         """Return the most probable class of each row, or of each (row, task) at the wide door."""
-        z = self.decision_function(X, task=task)
-        return self.classes_[z.argmax(axis=-1) if len(self.classes_) > 2 else (z > 0).astype(np.intp)]
+        return likeliest(self.decision_function(X, task=task), self.classes_)
 
     def _read_target(self, rows: TaskRows, inputs: Array) -> Target:
         assert rows.y is not None

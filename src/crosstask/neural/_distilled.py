@@ -19,6 +19,7 @@ from crosstask.neural._classifier import MultiTaskMLPClassifier
 from crosstask.neural._regressor import MultiTaskMLPRegressor
 from crosstask.tasks import TaskMixin, TaskRows, take_rows
 from crosstask.tasks._frames import as_table
+from crosstask.tasks._ids import strange_task
 
 Array = NDArray[np.float64]
 
@@ -233,7 +234,7 @@ class Distilled(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         if self.door_ == "none":
             return rows.restore(getattr(self.student_, method)(long.X))
         new = long.codes < 0
-        ids = np.where(new, _strange(self.tasks_), self.tasks_[np.maximum(long.codes, 0)])
+        ids = np.where(new, strange_task(self.tasks_), self.tasks_[np.maximum(long.codes, 0)])
         return rows.restore(getattr(self.student_, method)(long.X, task=ids))
 
     def predict(self, X: Any, *, task: Any = None) -> NDArray[Any]:
@@ -257,8 +258,3 @@ class Distilled(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         tags.classifier_tags, tags.regressor_tags = inner.classifier_tags, inner.regressor_tags
         tags.target_tags.required = True
         return tags
-
-
-def _strange(tasks: NDArray[Any]) -> Any:
-    """Return an id that none of the tasks has, for rows of unseen ones."""
-    return "unseen " + max(tasks.tolist(), key=len) if tasks.dtype.kind == "U" else int(tasks.max()) + 1

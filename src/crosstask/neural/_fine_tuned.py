@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import ClassifierMixin, RegressorMixin
 
 from crosstask.multitask._wrapper import learn_classes
-from crosstask.neural._base import Array
+from crosstask.neural._answers import likeliest, probabilities_of, scores_of
 from crosstask.neural._fine_tuned_base import FineTunedNet
+from crosstask.neural._rebuilt import Array
 from crosstask.neural._source import NetSource, in_unit, unit_of
 from crosstask.tasks._target import check_target
 from crosstask.transfer import PriorClassifier, PriorRegressor
 
 
-class FineTunedNetRegressor(FineTunedNet, RegressorMixin, BaseEstimator):
+class FineTunedNetRegressor(RegressorMixin, FineTunedNet):
     r"""Fine-tune a network to the rows of a new task, starting from one that knows others.
 
     .. math::
@@ -31,8 +31,9 @@ class FineTunedNetRegressor(FineTunedNet, RegressorMixin, BaseEstimator):
     Parameters
     ----------
     source : fitted network in FrozenEstimator(..), torch.nn.Module, or class or function that makes one, default=None
-        A :class:`MultiTaskMLPRegressor` or ``-Classifier`` with trunk "shared" or a module of its own; or any trunk
-        (n, ...) to (n, k). It is not changed. None starts from random weights: no transfer, the honest baseline.
+        A :class:`MultiTaskMLPRegressor` or ``-Classifier`` with trunk "shared" or a module of its own, or a net that
+        was fine-tuned or distilled itself; or any trunk (n, ...) to (n, k). It is not changed. None starts from random
+        weights: no transfer, the honest baseline.
     source_task : task id, default=None
         Whose head the probe is drawn to; None takes the mean of the source's heads.
     hidden_layer_sizes : int or sequence of int, default=(64, 64)
@@ -111,47 +112,6 @@ class FineTunedNetRegressor(FineTunedNet, RegressorMixin, BaseEstimator):
     True
     """
 
-    def __init__(
-        self,
-        source: Any = None,
-        *,
-        source_task: Any = None,
-        hidden_layer_sizes: Any = (64, 64),
-        probe_first: bool = True,
-        l2_sp: float = 0.001,
-        layer_decay: float = 0.5,
-        frozen_layers: int = 0,
-        gradual_unfreezing: bool = False,
-        learning_rate_init: float = 0.001,
-        batch_size: int | str = "auto",
-        max_epochs: int = 100,
-        early_stopping: bool | str = "auto",
-        validation_fraction: float = 0.2,
-        n_iter_no_change: int = 10,
-        dtype: str = "float32",
-        device: str = "auto",
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.source = source
-        self.source_task = source_task
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.probe_first = probe_first
-        self.l2_sp = l2_sp
-        self.layer_decay = layer_decay
-        self.frozen_layers = frozen_layers
-        self.gradual_unfreezing = gradual_unfreezing
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.dtype = dtype
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Return the value predicted for each row."""
         return self._predictors(X)[:, 0] * self.scale_ + self.mean_
@@ -184,7 +144,7 @@ class FineTunedNetRegressor(FineTunedNet, RegressorMixin, BaseEstimator):
         return RowLoss(None)
 
 
-class FineTunedNetClassifier(FineTunedNet, ClassifierMixin, BaseEstimator):
+class FineTunedNetClassifier(ClassifierMixin, FineTunedNet):
     r"""Fine-tune a network to the rows of a new classification task, starting from one that knows others.
 
     As :class:`FineTunedNetRegressor`, with the log loss, and a probe that is logistic regression toward the source's
@@ -232,61 +192,17 @@ class FineTunedNetClassifier(FineTunedNet, ClassifierMixin, BaseEstimator):
 
     classes_: NDArray[Any]
 
-    def __init__(
-        self,
-        source: Any = None,
-        *,
-        source_task: Any = None,
-        hidden_layer_sizes: Any = (64, 64),
-        probe_first: bool = True,
-        l2_sp: float = 0.001,
-        layer_decay: float = 0.5,
-        frozen_layers: int = 0,
-        gradual_unfreezing: bool = False,
-        learning_rate_init: float = 0.001,
-        batch_size: int | str = "auto",
-        max_epochs: int = 100,
-        early_stopping: bool | str = "auto",
-        validation_fraction: float = 0.2,
-        n_iter_no_change: int = 10,
-        dtype: str = "float32",
-        device: str = "auto",
-        random_state: Any = None,
-        verbose: int = 0,
-    ) -> None:
-        self.source = source
-        self.source_task = source_task
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.probe_first = probe_first
-        self.l2_sp = l2_sp
-        self.layer_decay = layer_decay
-        self.frozen_layers = frozen_layers
-        self.gradual_unfreezing = gradual_unfreezing
-        self.learning_rate_init = learning_rate_init
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.dtype = dtype
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the log odds of the second class, shape (n_rows,), or a score of each class."""
-        z = self._predictors(X)
-        return z[:, 0] if z.shape[1] == 1 else log_softmax(z, axis=1)
+        return scores_of(self._predictors(X))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class, columns in the order of ``classes_``."""
-        z = self.decision_function(X)
-        return np.exp(z) if z.ndim == 2 else np.column_stack([expit(-z), expit(z)])
+        return probabilities_of(self.decision_function(X), len(self.classes_))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable class of each row."""
-        z = self.decision_function(X)
-        return self.classes_[z.argmax(axis=1) if z.ndim == 2 else (z > 0).astype(np.intp)]
+        return likeliest(self.decision_function(X), self.classes_)
 
     def _read_target(self, y: NDArray[Any]) -> tuple[Array, NDArray[np.intp]]:
         labels = check_target(y, classification=True)

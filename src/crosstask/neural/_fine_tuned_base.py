@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
-from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
-from crosstask.neural._base import Array, _seed
-from crosstask.neural._design import NetDesign, State, from_arrays, to_arrays
+from crosstask.neural._design import NetDesign, from_arrays, to_arrays
 from crosstask.neural._history import TrainingHistory
 from crosstask.neural._inputs import learn_scaling
-from crosstask.neural._source import NetSource, read_source, trunk_state
-from crosstask.neural._torch import check_training_options, pick_device, require_torch
+from crosstask.neural._options import check_tuning_options
+from crosstask.neural._rebuilt import Array, RebuiltNet, seed_of
+from crosstask.neural._source import NetSource, fitted_net, read_source, trunk_state
+from crosstask.neural._torch import own_seed, pick_device, require_torch
 from crosstask.tasks._frames import as_table, check_one_target_a_row
 
 if TYPE_CHECKING:
@@ -26,30 +27,51 @@ ENOUGH_TO_HOLD_OUT = 4  # rows of the rarest class, or a fifth of the rows of a 
 FEW_EPOCHS = 20  # where nothing can be held out
 
 
-class FineTunedNet:
+class FineTunedNet(RebuiltNet, BaseEstimator):
     """Base; a subclass turns y into numbers, fits the probe, and turns predictors into an answer."""
 
-    source: Any
-    source_task: Any
-    hidden_layer_sizes: Any
-    probe_first: bool
-    l2_sp: float
-    layer_decay: float
-    frozen_layers: int
-    gradual_unfreezing: bool
-    learning_rate_init: float
-    batch_size: int | str
-    max_epochs: int
-    early_stopping: Any
-    validation_fraction: float
-    n_iter_no_change: int
-    dtype: str
-    device: str
-    random_state: Any
-    verbose: int
-    design_: NetDesign
-    state_: State
     history_: TrainingHistory
+
+    def __init__(
+        self,
+        source: Any = None,
+        *,
+        source_task: Any = None,
+        hidden_layer_sizes: Any = (64, 64),
+        probe_first: bool = True,
+        l2_sp: float = 0.001,
+        layer_decay: float = 0.5,
+        frozen_layers: int = 0,
+        gradual_unfreezing: bool = False,
+        learning_rate_init: float = 0.001,
+        batch_size: int | str = "auto",
+        max_epochs: int = 100,
+        early_stopping: bool | str = "auto",
+        validation_fraction: float = 0.2,
+        n_iter_no_change: int = 10,
+        dtype: str = "float32",
+        device: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.source = source
+        self.source_task = source_task
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.probe_first = probe_first
+        self.l2_sp = l2_sp
+        self.layer_decay = layer_decay
+        self.frozen_layers = frozen_layers
+        self.gradual_unfreezing = gradual_unfreezing
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.dtype = dtype
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> Self:
         """Fit a linear probe on the source's representation, then all layers from there.
@@ -66,9 +88,7 @@ class FineTunedNet:
         Self
         """
         require_torch(type(self).__name__)
-        import torch
-
-        self._check_options()
+        check_tuning_options(self)
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         hidden = tuple(int(k) for k in np.atleast_1d(self.hidden_layer_sizes))
@@ -80,9 +100,8 @@ class FineTunedNet:
         numbers, strata = self._read_target(targets)
         inputs = self._open(X, source, fit=True)
         check_one_target_a_row(inputs, targets)
-        seed = _seed(self.random_state)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        seed = seed_of(self.random_state)
+        with own_seed(seed, pick_device(self.device)):
             self._tune(inputs, numbers, strata, source, seed)
         return self
 
@@ -95,27 +114,30 @@ class FineTunedNet:
             epochs = min(self.max_epochs, FEW_EPOCHS) if self.early_stopping == "auto" else self.max_epochs
             self._probe(net, inputs, y, source)
             self.history_ = self._descend(net, inputs, y, everything, None, epochs, seed)
+            self.n_iter_ = self.history_.best_epoch
         else:
             start = to_arrays(net)
             self._probe(net, inputs[~held], y[~held], source)
             self.history_ = self._descend(net, inputs, y, ~held, held, self.max_epochs, seed)
-            from_arrays(net, start)
-            self._probe(net, inputs, y, source)
-            if self.history_.best_epoch > 0:
-                self._descend(net, inputs, y, everything, None, self.history_.best_epoch, seed)
-        self.n_iter_ = self.history_.best_epoch
-        self.state_, self._net = to_arrays(net), net
+            self.n_iter_ = self.history_.best_epoch
+            if self.history_.stopped != "by hand":
+                from_arrays(net, start)
+                self._probe(net, inputs, y, source)
+                if self.n_iter_ > 0:
+                    self.n_iter_ = self._descend(net, inputs, y, everything, None, self.n_iter_, seed).best_epoch
+        self._keep(net)
 
     def _start(self, inputs: Array, source: NetSource) -> Network:
         """Return a net with the source's trunk and a head of zeros."""
         import torch
 
-        from crosstask.neural._network import build_network
+        from crosstask.neural._network import build_network, refuse_fractions
 
         n_numbers = inputs.shape[1] if source.state is None else source.design.n_numbers
         changes: dict[str, Any] = {"n_tasks": 1, "n_outputs": self._n_outputs(source), "heads": "linear"}
         self.design_ = replace(source.design, n_numbers=n_numbers, dtype=self.dtype, **changes)
         net = build_network(self.design_, module=source.module, sample=torch.as_tensor(inputs[:3]))
+        refuse_fractions(net, inputs)
         if source.state is not None:
             from_arrays(net.trunk, trunk_state(source.state))
         return net.to(pick_device(self.device))
@@ -201,26 +223,19 @@ class FineTunedNet:
         """Return z, (n_rows, K)."""
         import torch
 
-        from crosstask.neural._network import predict_in_parts
+        from crosstask.neural._network import predict_in_parts, refuse_fractions
 
         check_is_fitted(self, "state_")
         inputs = self._open(X, None, fit=False)
-        return predict_in_parts(self._network(), torch.as_tensor(inputs), None)[:, 0]
+        net = self._network()
+        refuse_fractions(net, inputs)
+        return predict_in_parts(net, torch.as_tensor(inputs), None)[:, 0]
 
-    def _network(self) -> Network:
-        if "_net" not in self.__dict__:
-            require_torch(type(self).__name__)
-            import torch
+    def _trunk_module(self) -> Any:
+        return read_source(self.source, self.source_task, self.design_).module
 
-            from crosstask.neural._network import build_network
-
-            module = read_source(self.source, self.source_task, self.design_).module
-            with torch.random.fork_rng(devices=[]):
-                sample = torch.zeros((3, *(self.input_shape_ or (self.design_.n_numbers,))))
-                net = build_network(self.design_, module=module, sample=sample)
-            from_arrays(net, self.state_)
-            self._net = net.to(pick_device(self.device))
-        return self._net
+    def _units(self) -> tuple[Array, Array]:
+        return np.atleast_1d(getattr(self, "scale_", 1.0)), np.atleast_1d(getattr(self, "mean_", 0.0))
 
     def _open(self, X: Any, source: NetSource | None, *, fit: bool) -> Array:
         """Check X and return the input of the net."""
@@ -270,29 +285,15 @@ class FineTunedNet:
             If the source is not a fitted network of ours.
         """
         check_is_fitted(self, "state_")
-        model = getattr(self.source, "estimator", self.source)
-        if not hasattr(model, "state_"):
+        model = fitted_net(self.source)
+        if model is None:
             raise ValueError("forgetting needs a source with a head: a fitted MultiTaskMLPRegressor or -Classifier.")
-        tuned = copy.copy(model)
+        given = {"task": task} if hasattr(model, "tasks_") else {}
+        tuned: Any = copy.copy(model)
         kept = {f"trunk.{name}": value for name, value in trunk_state(self.state_).items()}
         tuned.state_ = {**model.state_, **kept}
         tuned.__dict__.pop("_net", None)
-        return {"before": float(model.score(X, y, task=task)), "after": float(tuned.score(X, y, task=task))}
-
-    def _check_options(self) -> None:
-        check_training_options(self)
-        if int(self.max_epochs) < 0:
-            raise ValueError(f"max_epochs={self.max_epochs!r} must be 0 (probe only) or more.")
-        if not 0.0 < self.layer_decay <= 1.0:
-            raise ValueError(f"layer_decay={self.layer_decay!r} must lie in (0, 1].")
-        if not (isinstance(self.l2_sp, Real) and self.l2_sp >= 0):
-            raise ValueError(f"l2_sp={self.l2_sp!r} must be 0 or more.")
-        if int(self.frozen_layers) < 0:
-            raise ValueError(
-                f"frozen_layers={self.frozen_layers!r} must be 0 or more: layers are counted from the input."
-            )
-        if self.early_stopping not in (True, False, "auto"):
-            raise ValueError(f"early_stopping={self.early_stopping!r} is not known: use True, False or 'auto'.")
+        return {"before": float(model.score(X, y, **given)), "after": float(tuned.score(X, y, **given))}
 
     def _read_target(self, y: NDArray[Any]) -> tuple[Array, NDArray[np.intp]]:
         raise NotImplementedError
@@ -308,8 +309,3 @@ class FineTunedNet:
 
     def _row_loss(self) -> Any:
         raise NotImplementedError
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave the network out: it is built again from the design and the weights."""
-        state: dict[str, Any] = super().__getstate__()  # type: ignore[misc]
-        return {name: value for name, value in state.items() if name != "_net"}

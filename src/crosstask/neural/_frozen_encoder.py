@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
+import copy
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Generator
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+from crosstask.neural._shelf import Shelf, content_key
+from crosstask.tasks._target import _is_absent
 
 Array = NDArray[np.float64]
 POOLINGS = (None, "mean", "first")
@@ -54,8 +57,9 @@ class FrozenEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     Notes
     -----
-    Cost: that of the encoder, once for each distinct row. A session or a lambda cannot be pickled or saved: put the
-    encoded table, not the encoder, into a model that is to be saved. When not to use it: data far from what the
+    Cost: that of the encoder, once for each distinct row. Clones share the encoder, so that folds and searches copy no
+    weights. A module keeps its device and mode. A session or a lambda cannot be pickled or saved: put the encoded
+    table, not the encoder, into a model that is to be saved. When not to use it: data far from what the
     encoder was trained on; features of photographs lose to pixels on small digits (docs/neural.md).
 
     Examples
@@ -134,8 +138,13 @@ class FrozenEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         rows = _rows_of(X)
         if not rows:
             raise ValueError("X has no rows: there is nothing to encode.")
-        keys = [_key(row) for row in rows]
-        known = _Shelf(self.cache, self.name)
+        gaps = [place for place, row in enumerate(rows) if _is_gap(row)]
+        if gaps:
+            raise ValueError(
+                f"X has a gap in row {gaps[0]}: there is nothing to encode; fill it, or leave the row out."
+            )
+        keys = [content_key(row) for row in rows]
+        known = Shelf(self.cache, self.name)
         answers = {key: known[key] for key in set(keys) & known.keys()}
         first = {key: place for place, key in reversed(list(enumerate(keys))) if key not in answers}
         fresh = sorted(first.items(), key=lambda item: (np.size(rows[item[1]]), _length(rows[item[1]]), item[1]))
@@ -179,8 +188,8 @@ class FrozenEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         from crosstask.neural._torch import pick_device
 
         device = pick_device(self.device)
-        module = self.encoder.to(device).eval()
-        with torch.inference_mode():
+        module = self._module_on(device)
+        with torch.inference_mode(), _evaluating(module):
             if isinstance(batch, dict):
                 answer = module(**{name: torch.as_tensor(value).to(device) for name, value in batch.items()})
             else:
@@ -189,6 +198,27 @@ class FrozenEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
                 answer = module(tensor.to(kind) if tensor.is_floating_point() else tensor)
         answer = getattr(answer, "last_hidden_state", answer)
         return answer.float().cpu().numpy()
+
+    def _module_on(self, device: Any) -> Any:
+        """Return the caller's module, or a copy where the caller's lies on another device: it is never moved."""
+        weights = [*self.encoder.parameters(), *self.encoder.buffers()]
+        if all(w.device.type == device.type and device.index in (None, w.device.index) for w in weights):
+            return self.encoder
+        if getattr(self, "_moved", (None, None))[0] is not self.encoder:
+            self._moved = (self.encoder, copy.deepcopy(self.encoder).to(device))
+        return self._moved[1]
+
+    def __sklearn_clone__(self) -> Self:
+        """Share encoder and prepare among clones: they are frozen, and a session cannot be copied."""
+        shell = copy.copy(self)
+        shell.encoder = shell.prepare = None
+        twin: Any = super(FrozenEncoder, shell).__sklearn_clone__()
+        twin.encoder, twin.prepare = self.encoder, self.prepare
+        return twin
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()  # type: ignore[assignment]
+        return {name: value for name, value in state.items() if name != "_moved"}
 
     def _pooled(self, answer: Array, mask: Any, n: int) -> Array:
         if answer.ndim == 3 and self.pooling == "mean":
@@ -212,37 +242,16 @@ class FrozenEncoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         return tags
 
 
-class _Shelf:
-    """Vectors by the content of their row, in files of arrays; each call adds one file."""
-
-    def __init__(self, folder: str | os.PathLike[str] | None, name: str | None) -> None:
-        self.folder = None if folder is None else Path(folder) / hashlib.sha256(str(name).encode()).hexdigest()[:16]
-        self._vectors: dict[str, Array] = dict(self._read())
-
-    def _read(self) -> Iterator[tuple[str, Array]]:
-        if self.folder is None or not self.folder.is_dir():
-            return
-        for path in sorted(self.folder.glob("*.npz")):
-            with np.load(path, allow_pickle=False) as part:
-                yield from zip(part["keys"].tolist(), part["vectors"], strict=True)
-
-    def keys(self) -> set[str]:
-        return set(self._vectors)
-
-    def __getitem__(self, key: str) -> Array:
-        return self._vectors[key]
-
-    def add(self, new: dict[str, Array]) -> None:
-        """Write new vectors to one file, wholly or not at all."""
-        if self.folder is None or not new:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        keys = sorted(new)
-        target = self.folder / f"{hashlib.sha256(''.join(keys).encode()).hexdigest()[:24]}.npz"
-        draft = target.with_name(f".{target.stem}.{os.getpid()}.tmp")
-        with draft.open("wb") as file:
-            np.savez(file, keys=np.array(keys), vectors=np.stack([new[key] for key in keys]))
-        draft.replace(target)
+@contextlib.contextmanager
+def _evaluating(module: Any) -> Generator[None]:
+    """Set evaluation mode, and afterwards give every part its own mode back."""
+    modes = [(part, part.training) for part in module.modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
 
 
 def _rows_of(X: Any) -> list[Any]:
@@ -255,14 +264,8 @@ def _rows_of(X: Any) -> list[Any]:
     return X.to_list() if hasattr(X, "to_list") else list(X)
 
 
-def _key(row: Any) -> str:
-    """Return a digest of the content of a row."""
-    if isinstance(row, str):
-        return hashlib.sha256(b"text" + row.encode()).hexdigest()
-    array = np.ascontiguousarray(row)
-    if array.dtype.kind == "O":
-        return hashlib.sha256(b"object" + repr(array.tolist()).encode()).hexdigest()
-    return hashlib.sha256(f"{array.dtype.str}{array.shape}".encode() + array.tobytes()).hexdigest()
+def _is_gap(row: Any) -> bool:
+    return not isinstance(row, (str, list, tuple, dict)) and not hasattr(row, "shape") and _is_absent(row)
 
 
 def _length(row: Any) -> int:

@@ -18,18 +18,27 @@ PREDICTED_AT_A_TIME = 8192
 class Network(nn.Module):
     """Predictors of every task on one representation."""
 
-    def __init__(self, trunk: nn.Module, heads: Heads, *, uses_tasks: bool, half: bool) -> None:
+    def __init__(
+        self, trunk: nn.Module, heads: Heads, *, uses_tasks: bool = False, half: bool = False, integers: bool = False
+    ) -> None:
         super().__init__()
         self.trunk, self.heads = trunk, heads
-        self.uses_tasks, self.half_precision = uses_tasks, half
+        self.uses_tasks, self.half_precision, self.takes_integers = uses_tasks, half, integers
+
+    def precision(self, device: str) -> contextlib.AbstractContextManager[Any]:
+        """Return where the trunk computes in bfloat16, if it does."""
+        half: Any = torch.autocast(device, dtype=torch.bfloat16) if self.half_precision else None
+        return half or contextlib.nullcontext()
+
+    def as_taken(self, X: Tensor) -> Tensor:
+        """Return inputs as the trunk takes them: words arrive as floating point, exact up to 16 million."""
+        return X.long() if self.takes_integers else X
 
     def features(self, X: Tensor, codes: Tensor | None) -> Tensor:
         """Return the representation, (n, k)."""
-        precision: Any = (
-            torch.autocast(X.device.type, dtype=torch.bfloat16) if self.half_precision else contextlib.nullcontext()
-        )
-        with precision:
-            hidden = self.trunk(X, codes) if self.uses_tasks else self.trunk(X)
+        inputs = self.as_taken(X)
+        with self.precision(X.device.type):
+            hidden = self.trunk(inputs, codes) if self.uses_tasks else self.trunk(inputs)
         return hidden.to(self.heads.intercept.dtype)
 
     def forward(self, X: Tensor, codes: Tensor | None) -> Tensor:
@@ -56,12 +65,23 @@ def build_network(design: NetDesign, *, module: Any = None, sample: Tensor, tie:
         If the module is none, or does not answer (n, k).
     """
     kind = torch.float64 if design.dtype == "float64" else torch.float32
-    trunk = make_trunk(design, module).to(kind)
-    known: Any = None if design.trunk == "module" else trunk.width
-    width = width_of(trunk, sample[:3].to(kind)) if known is None else int(known)
+    trunk: Any = make_trunk(design, module).to("cpu", kind)  # the caller's module may lie on a device
+    width, integers = width_of(trunk, sample[:3].to(kind)) if design.trunk == "module" else (trunk.width, False)
     heads = make_heads(design.heads, design.n_tasks, design.n_outputs, width, rank=design.rank, tie=tie).to(kind)
     uses_tasks = design.trunk in ("mmoe", "ple")
-    return Network(trunk, heads, uses_tasks=uses_tasks, half=design.dtype == "bfloat16")
+    return Network(trunk, heads, uses_tasks=uses_tasks, half=design.dtype == "bfloat16", integers=integers)
+
+
+def refuse_fractions(net: Network, X: Any) -> None:
+    """Refuse inputs that are not whole, where the trunk looks words up by their number.
+
+    Raises
+    ------
+    ValueError
+        If there are any.
+    """
+    if net.takes_integers and bool((X.round() != X).any()):
+        raise ValueError(f"X has fractions, and the trunk {type(net.trunk).__name__} takes whole numbers (words).")
 
 
 def predict_in_parts(net: Network, X: Tensor, codes: Tensor | None, *, features: bool = False) -> Any:

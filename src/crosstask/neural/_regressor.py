@@ -34,13 +34,14 @@ class MultiTaskMLPRegressor(MultiTaskNet, RegressorMixin, BaseEstimator):
     activation : {"relu", "tanh", "gelu"}, default="relu"
         Between the layers.
     dropout : float, default=0.0
-        Share of hidden units set to zero in training (trunk "shared").
+        Share of hidden units set to zero in training.
     trunk : {"shared", "mmoe", "ple"}, default="shared"
         Hard sharing; experts with a gate for each task; or layers of own and shared experts, for 50 tasks at most.
     n_experts : int, default=4
         Experts of "mmoe"; own and shared ones together of "ple".
     module : torch.nn.Module, or class or function that makes one, default=None
         A trunk of your own instead, (n, ...) to (n, k). X may then have more than two axes, and is not standardised. A
+        trunk that begins with an embedding of words gets whole numbers. A
         module's weights are the start of training; the module itself is not changed. Give a class
         or a function if the model is to be saved: then ``load`` needs its name in ``trusted=``.
     heads : {"linear", "low_rank", "mean_tied", "film"}, default="linear"

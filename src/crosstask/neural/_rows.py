@@ -73,7 +73,10 @@ def epochs_of_rows(rows: NetRows, size: int, rng: np.random.Generator) -> Iterat
     device = rows.X.device
     while True:
         order = torch.as_tensor(rng.permutation(len(rows)), device=device)
-        yield [rows.take(order[start : start + size]) for start in range(0, len(rows), size)]
+        steps = list(order.split(size))
+        if len(steps[-1]) == 1:  # a step of one row has no statistics for batch normalisation
+            steps[-2:] = [torch.cat(steps[-2:])]
+        yield [rows.take(step) for step in steps]
 
 
 def epochs_of_tasks(rows: NetRows, size: int, rng: np.random.Generator) -> Iterator[list[NetRows]]:

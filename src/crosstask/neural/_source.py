@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.frozen import FrozenEstimator
+from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from crosstask.neural._base import MultiTaskNet
 from crosstask.neural._design import NetDesign, State
 from crosstask.neural._inputs import InputScaling
+from crosstask.neural._rebuilt import RebuiltNet
 from crosstask.transfer import KnownCoefficients
+from crosstask.transfer._unwrap import thaw
 
 Array = NDArray[np.float64]
 
@@ -68,20 +69,57 @@ def read_source(source: Any, source_task: Any, design: NetDesign) -> NetSource:
     """
     if source is None:
         return NetSource(design, None, None, None, None, None, None)
-    model = source.estimator if isinstance(source, FrozenEstimator) else source
-    if isinstance(model, MultiTaskNet):
-        check_is_fitted(model, "state_")
-        return _of_ours(model, source_task)
-    if hasattr(model, "fit"):
+    source = _only(source)
+    net = fitted_net(source)
+    if net is not None:
+        return _of_ours(net, source_task)
+    if hasattr(source, "fit"):
         raise ValueError(
-            f"source is a {type(model).__name__}: give a fitted MultiTaskMLPRegressor or MultiTaskMLPClassifier in "
-            "FrozenEstimator(..), a torch.nn.Module, or a function that makes one; for linear models there are "
+            f"source is a {type(thaw(source)).__name__}: give a fitted MultiTaskMLPRegressor or MultiTaskMLPClassifier "
+            "in FrozenEstimator(..), a torch.nn.Module, or a function that makes one; for linear models there are "
             "crosstask.PriorRegressor and PriorClassifier."
         )
-    if not callable(model):  # a module can be called as well
+    if not callable(source):  # a module can be called as well
         raise ValueError(f"source={source!r} is no network: give a fitted one of ours, or a torch.nn.Module.")
     as_module = replace(design, trunk="module", hidden=())
-    return NetSource(as_module, None, model, None, None, None, None)
+    return NetSource(as_module, None, source, None, None, None, None)
+
+
+def fitted_net(source: Any) -> Any:
+    """Return the fitted network of ours that a source is or holds: a search's best, the student of a distillation.
+
+    None where it is none of ours.
+
+    Raises
+    ------
+    NotFittedError
+        If it is one that is not fitted.
+    """
+    model = thaw(_only(source))
+    model = getattr(model, "student_", model)
+    if not isinstance(model, RebuiltNet):
+        return None
+    try:
+        check_is_fitted(model, "state_")
+    except NotFittedError:
+        raise NotFittedError(
+            f"the source, a {type(model).__name__}, is not fitted: fit it on its own rows, and wrap it in "
+            "sklearn.frozen.FrozenEstimator, since clone drops the fit of anything else."
+        ) from None
+    return model
+
+
+def _only(source: Any) -> Any:
+    """Return the one source of a list, which is how :class:`crosstask.TransferToEach` gives it."""
+    if not isinstance(source, (list, tuple)):
+        return source
+    given: list[Any] = list(source)  # type: ignore[arg-type]
+    if len(given) != 1:
+        raise ValueError(
+            f"source holds {len(given)} networks, and one representation is tuned: give one, fitted to the rows of all "
+            "(pool_sources=True in TransferToEach)."
+        )
+    return given[0]
 
 
 def _of_ours(model: Any, source_task: Any) -> NetSource:
@@ -92,20 +130,21 @@ def _of_ours(model: Any, source_task: Any) -> NetSource:
         )
     table, intercept = (values.detach().cpu().double().numpy() for values in model._network().heads.table())
     n_tasks, n_outputs = intercept.shape
-    table = table.reshape(n_tasks, n_outputs, -1)
-    scale, mean = model.target_scaling_.scale[:-1], model.target_scaling_.mean[:-1]
-    table = table * scale[:, None, None]
+    scale, mean = model._units()
+    table = table.reshape(n_tasks, n_outputs, -1) * scale[:, None, None]
     intercept = intercept * scale[:, None] + mean[:, None]
     if source_task is None:
         coef, bias = table.mean(axis=0), intercept.mean(axis=0)
     else:
-        found = np.flatnonzero(model.tasks_ == source_task)
+        known = getattr(model, "tasks_", np.zeros(0))
+        found = np.flatnonzero(known == source_task)
         if not len(found):
-            raise ValueError(f"the source has no task {source_task!r}; its tasks are {model.tasks_[:8].tolist()}.")
+            raise ValueError(f"the source has no task {source_task!r}; its tasks are {known[:8].tolist()}.")
         coef, bias = table[found[0]], intercept[found[0]]
     head = KnownCoefficients(coef, classes=getattr(model, "classes_", None))
     shape = model.input_shape_
-    return NetSource(model.design_, dict(model.state_), model.module, model.scaling_, shape, head, bias)
+    scaling = getattr(model, "scaling_", None)
+    return NetSource(model.design_, dict(model.state_), model._trunk_module(), scaling, shape, head, bias)
 
 
 def trunk_state(state: State) -> State:

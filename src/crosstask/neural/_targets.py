@@ -39,14 +39,16 @@ def learn_target_scaling(data: TaskData, untouched: NDArray[np.bool_]) -> Target
 
     .. math:: \log s_t = \frac{(n_t - 1) \log \hat s_t + \overline{\log s}}{n_t}
 
-    with :math:`\hat s_t` the standard deviation of task t and :math:`\overline{\log s}` the mean of the logarithms,
-    weighted by rows: a task of few rows borrows its scale, for the deviation of two rows says next to nothing. A task
-    with one row, or with one value, takes the mean. Tasks that are ``untouched`` keep mean 0 and scale 1.
+    with :math:`\hat s_t` the standard deviation of task t, :math:`n_t` the sum of its weights (in units of their mean,
+    where that is below one: weights may be shares), and :math:`\overline{\log s}` the mean of the logarithms, weighted
+    by rows: a task of few rows borrows its scale, for the deviation of two rows says next to nothing. A task with one
+    row, or with one value, takes the mean. Tasks that are ``untouched`` keep mean 0 and scale 1.
     """
-    n = np.maximum(data.totals, 1.0)
-    mean = np.bincount(data.codes, data.sample_weight * data.y, data.n_tasks) / np.maximum(data.totals, 1e-300)
+    totals = np.maximum(data.totals, 1e-300)
+    n = np.maximum(totals * max(1.0, np.count_nonzero(data.sample_weight) / totals.sum()), 1.0)
+    mean = np.bincount(data.codes, data.sample_weight * data.y, data.n_tasks) / totals
     apart = data.y - mean[data.codes]
-    deviation = np.sqrt(np.bincount(data.codes, data.sample_weight * apart**2, data.n_tasks) / n)
+    deviation = np.sqrt(np.bincount(data.codes, data.sample_weight * apart**2, data.n_tasks) / totals)
     moving = (deviation > 1e-10 * np.maximum(np.abs(mean), 1e-300)) & ~untouched
     log_own = np.log(np.where(moving, deviation, 1.0))
     centre = float(np.average(log_own[moving], weights=n[moving])) if moving.any() else 0.0
@@ -63,11 +65,11 @@ def class_scaling(n_tasks: int) -> TargetScaling:
 def hold_out(data: TaskData, fraction: float, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Mark the rows held out for early stopping: a share of each task's rows, in classification of each class's too.
 
-    A cell (task, or task and class) of n rows gives round(fraction n), and never all of them; prior rows are never
-    held out.
+    A cell (task, or task and class) of n rows gives round(fraction n), and never all of them; prior rows and rows
+    without weight are never held out.
     """
     cell = data.codes if data.n_classes is None else data.codes * data.n_classes + data.y.astype(np.intp)
-    real = data.order >= 0
+    real = (data.order >= 0) & (data.sample_weight > 0)
     shuffled = np.flatnonzero(real)
     shuffled = shuffled[rng.permutation(len(shuffled))]
     shuffled = shuffled[np.argsort(cell[shuffled], kind="stable")]

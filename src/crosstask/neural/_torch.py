@@ -2,35 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import math
-from numbers import Real
+from collections.abc import Generator
 from typing import Any
-
-from crosstask.multitask._support import check_option
-
-DTYPES = ("float32", "float64", "bfloat16")
-
-
-def check_training_options(net: Any) -> None:
-    """Check what all networks take: precision, learning rate, size of a step, and rows held out.
-
-    Raises
-    ------
-    ValueError
-        If one is out of its range.
-    """
-    check_option("dtype", net.dtype, DTYPES)
-    rate = net.learning_rate_init
-    if not (isinstance(rate, Real) and math.isfinite(rate) and float(rate) > 0):
-        raise ValueError(f"learning_rate_init={rate!r} must be positive.")
-    size = net.batch_size
-    if size != "auto" and (isinstance(size, str) or int(size) < 1):
-        raise ValueError(f"batch_size={size!r} must be a positive number of rows, or 'auto'.")
-    if int(net.n_iter_no_change) < 1:
-        raise ValueError(f"n_iter_no_change={net.n_iter_no_change!r} must be at least 1.")
-    if net.early_stopping and not 0.0 < net.validation_fraction < 1.0:
-        raise ValueError(f"validation_fraction={net.validation_fraction!r} must lie between 0 and 1.")
 
 
 def require_torch(who: str) -> Any:
@@ -47,8 +22,8 @@ def require_torch(who: str) -> Any:
         raise ImportError(f'{who} needs PyTorch, which is not installed: pip install "crosstask[neural]".') from None
 
 
-def pick_device(device: str) -> Any:
-    """Return the device; "auto" takes the first accelerator that is there, and otherwise the processor.
+def pick_device(device: Any) -> Any:
+    """Return the device; "auto" takes a GPU where PyTorch finds one, and otherwise the processor.
 
     Raises
     ------
@@ -60,9 +35,20 @@ def pick_device(device: str) -> Any:
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        torch.empty(1, device=device)
+        torch.empty(1, device=torch.device(device)).cpu()  # a device without memory, "meta", gives nothing back
     except (AssertionError, NotImplementedError, RuntimeError, TypeError) as error:
+        why = str(error).splitlines()[0][:60]
         raise ValueError(
-            f"device={device!r} is not there ({str(error).splitlines()[0][:80]}): use 'cpu' or 'auto'."
+            f"device={device!r} is not there ({why}): use 'cpu' or 'auto', in a fitted model by set_params."
         ) from None
     return torch.device(device)
+
+
+@contextlib.contextmanager
+def own_seed(seed: int, device: Any) -> Generator[None]:
+    """Draw from ``seed`` inside, and leave the caller's random numbers as they were, on the device as well."""
+    import torch
+
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

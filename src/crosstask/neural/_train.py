@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from crosstask.neural._aggregate import ReusedWeights, make_combination, set_gradients
+from crosstask.neural._aggregate import ReusedWeights, make_combination, refuse_batch_statistics, set_gradients
 from crosstask.neural._history import TrainingHistory
 from crosstask.neural._network import Network
 from crosstask.neural._objective import RowLoss
@@ -146,7 +146,10 @@ class _Trainer:
         totals = torch.zeros(n_tasks, dtype=rows.weight.dtype, device=rows.X.device)
         share = totals.index_add(0, codes, rows.weight.flatten())
         self.weighting = TaskWeighting(plan.weighting, share / share.sum())
-        self.combine = None if plan.aggregator is None else ReusedWeights(make_combination(plan.aggregator))
+        self.combine = None
+        if plan.aggregator is not None:
+            refuse_batch_statistics(net.trunk)
+            self.combine = ReusedWeights(make_combination(plan.aggregator))
         groups = plan.groups or weight_groups(net, plan.weight_decay)
         groups.append({"params": list(self.weighting.parameters()), "weight_decay": 0.0})
         kept = [group for group in groups if group["params"]]
@@ -165,7 +168,7 @@ class _Trainer:
 
     def epoch(self, steps: list[Any]) -> float:
         """Make the steps of an epoch, and return their mean loss."""
-        self.net.train()
+        _train_what_learns(self.net)
         total: Tensor | float = 0.0
         for step in steps:
             self.optimiser.zero_grad(set_to_none=True)
@@ -191,6 +194,15 @@ class _Trainer:
             whole = whole if penalty is None else whole + penalty
         whole.backward()
         return value.detach()
+
+
+def _train_what_learns(net: nn.Module) -> None:
+    """Set training mode, but for parts none of whose weights learn: the statistics of a frozen layer stay as well."""
+    net.train()
+    for part in net.modules():
+        own = list(part.parameters(recurse=False))
+        if own and not any(value.requires_grad for value in own):
+            part.eval()
 
 
 def _refuse_divergence(loss: float, plan: TrainingPlan) -> None:

@@ -64,9 +64,7 @@ class SharedTrunk(nn.Module):
     def forward(self, X: Tensor) -> Tensor:
         hidden = self.embeddings(X)
         for layer in self.layers:
-            hidden = self.activation(layer(hidden))
-            if self.dropout:
-                hidden = functional.dropout(hidden, self.dropout, self.training)
+            hidden = functional.dropout(self.activation(layer(hidden)), self.dropout, self.training)
         return hidden
 
 
@@ -86,13 +84,14 @@ class MixtureTrunk(nn.Module):
         self.gates = nn.Parameter(torch.zeros(design.n_tasks, widths[0] * experts))
         self.gate_biases = nn.Parameter(torch.zeros(design.n_tasks, experts))
         self.activation = ACTIVATIONS[design.activation]
-        self.n_experts, self.width = experts, widths[-1]
+        self.dropout, self.n_experts, self.width = design.dropout, experts, widths[-1]
 
     def forward(self, X: Tensor, codes: Tensor) -> Tensor:
         x = self.embeddings(X)
         hidden = x.expand(self.n_experts, *x.shape)
         for weight, bias in zip(self.weights, self.biases, strict=True):
             hidden = self.activation(torch.baddbmm(bias, hidden, weight))
+            hidden = functional.dropout(hidden, self.dropout, self.training)
         gates = pick_rows(self.gates, codes).view(len(x), -1, self.n_experts)
         logits = torch.einsum("nd,nde->ne", x, gates) + pick_rows(self.gate_biases, codes)
         return torch.einsum("ne,enk->nk", logits.softmax(dim=1), hidden)
@@ -123,7 +122,7 @@ class LayeredTrunk(nn.Module):
             self.shared_bias.append(torch.zeros(1, shared, b))
             self.gates.append(torch.zeros(tasks, a, own + shared))
             self.shared_gates.append(torch.zeros(a, own * tasks + shared))
-        self.width = widths[-1]
+        self.dropout, self.width = design.dropout, widths[-1]
 
     def forward(self, X: Tensor, codes: Tensor) -> Tensor:
         common = self.embeddings(X)
@@ -131,7 +130,7 @@ class LayeredTrunk(nn.Module):
         for layer in range(len(self.own)):
             own = torch.einsum("tnd,tedk->tnek", each, self.own[layer]) + self.own_bias[layer]
             shared = torch.einsum("nd,edk->nek", common, self.shared[layer]) + self.shared_bias[layer]
-            own, shared = self.activation(own), self.activation(shared)
+            own, shared = (functional.dropout(self.activation(h), self.dropout, self.training) for h in (own, shared))
             mixed = torch.cat([own, shared.expand(len(own), *shared.shape)], dim=2)
             gate = torch.einsum("tnd,tde->tne", each, self.gates[layer]).softmax(dim=2)
             everything = torch.cat([own.permute(1, 0, 2, 3).flatten(1, 2), shared], dim=1)
@@ -171,8 +170,8 @@ def make_trunk(design: NetDesign, module: Any = None) -> nn.Module:
     return kinds[design.trunk](design)
 
 
-def width_of(trunk: nn.Module, X: Tensor) -> int:
-    """Return k, the width of the representation, after trying the trunk on a few rows.
+def width_of(trunk: nn.Module, X: Tensor) -> tuple[int, bool]:
+    """Return k, the width of the representation, and whether the trunk takes integers, after trying it on a few rows.
 
     Raises
     ------
@@ -180,18 +179,25 @@ def width_of(trunk: nn.Module, X: Tensor) -> int:
         If the answer is not of shape (n, k).
     """
     trunk.eval()
-    with torch.no_grad():
+    tried = [(X, False), (X.long(), True)] if bool((X.round() == X).all()) else [(X, False)]
+    refused: list[Exception] = []
+    for rows, integers in tried:
         try:
-            answer = trunk(X)
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise ValueError(
-                f"the trunk {type(trunk).__name__} cannot take rows of shape {tuple(X.shape[1:])}: "
-                f"{str(error).splitlines()[0][:160]}"
-            ) from error
+            with torch.no_grad():
+                return _width(trunk, trunk(rows), len(X)), integers
+        except (IndexError, RuntimeError, TypeError) as error:
+            refused.append(error)
+    said = "; as whole numbers: ".join(str(error).splitlines()[0][:110] for error in refused)
+    raise ValueError(
+        f"the trunk {type(trunk).__name__} cannot take rows of shape {tuple(X.shape[1:])}: {said}"
+    ) from refused[0]
+
+
+def _width(trunk: nn.Module, answer: Any, n: int) -> int:
     shape = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
-    if not isinstance(answer, Tensor) or answer.ndim != 2 or len(answer) != len(X):
+    if not isinstance(answer, Tensor) or answer.ndim != 2 or len(answer) != n:
         raise ValueError(
-            f"the trunk {type(trunk).__name__} answered {shape} for {len(X)} rows, expected ({len(X)}, k): end it with "
+            f"the trunk {type(trunk).__name__} answered {shape} for {n} rows, expected ({n}, k): end it with "
             "nn.Flatten() or a pooling layer."
         )
     return int(answer.shape[1])

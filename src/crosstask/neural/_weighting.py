@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-WEIGHTINGS = ("mean", "uncertainty", "log", "worst_group")
-
 
 class TaskWeighting(nn.Module):
     r"""Weights of the tasks' losses L_t, from the tasks' shares p_t of the objective (c_t n_t / n).
