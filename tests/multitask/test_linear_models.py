@@ -252,7 +252,7 @@ def test_bad_rows_are_refused(regression_rows, binary_rows):
     model = MultiTaskRegressor(alpha=0.1)
     frame = pd.DataFrame(X, columns=list("uvwxy"))
     for value in (np.nan, np.inf):
-        with pytest.raises(ValueError, match=r"NaN or infinite values .* in column 'v', which MultiTaskRegressor"):
+        with pytest.raises(ValueError, match=r"contains .* in column 'v', which MultiTaskRegressor"):
             model.fit(frame.assign(v=value), y, task=task)
     with pytest.raises(ValueError, match="negative values"):
         model.fit(X, y, task=task, sample_weight=-np.ones(len(y)))
