@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from crosstask.affinity import GroupedTasks
-from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor
+from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor, EncodedTasks
 from crosstask.guard import TransferGuard
 from crosstask.multitask import (
     DescribedTasks,
@@ -88,6 +88,8 @@ MULTI_TASK = [
     MultiTaskClassifier(loss="squared_hinge", alpha=0.1),
     DescribedTasks(MultiTaskRegressor(alpha=0.1)),
     DescribedTasks(MultiTaskClassifier(alpha=0.1)),
+    EncodedTasks(MultiTaskRegressor(alpha=0.1)),
+    EncodedTasks(MultiTaskClassifier(alpha=0.1)),
     GroupedTasks(MultiTaskRegressor("pooled", alpha=0.1), n_groups=2),
     GroupedTasks(MultiTaskClassifier("pooled", alpha=0.1), n_groups=2),
     TransferGuard([("own", IndependentTasks(Ridge())), ("shared", PooledTasks(Ridge()))]),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # what editors and type checkers see; a test holds it equal t
     from crosstask.affinity import task_affinity as task_affinity
     from crosstask.auto import CrossTaskClassifier as CrossTaskClassifier
     from crosstask.auto import CrossTaskRegressor as CrossTaskRegressor
+    from crosstask.auto import EncodedTasks as EncodedTasks
     from crosstask.couplings import Clustered as Clustered
     from crosstask.couplings import Decomposed as Decomposed
     from crosstask.couplings import ElementNorm as ElementNorm
@@ -109,7 +110,7 @@ __version__ = "0.1.0"
 _CATALOGUE = {
     "crosstask.advisor": ("advise", "plan"),
     "crosstask.affinity": ("GroupedTasks", "log_evidence", "shift_report", "task_affinity"),
-    "crosstask.auto": ("CrossTaskClassifier", "CrossTaskRegressor"),
+    "crosstask.auto": ("CrossTaskClassifier", "CrossTaskRegressor", "EncodedTasks"),
     "crosstask.couplings": (
         "Clustered",
         "Decomposed",

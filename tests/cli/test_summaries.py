@@ -67,3 +67,25 @@ def test_mistakes_end_in_one_line(sites, tmp_path, capsys):
     assert "Missing option '--task'" in refused(["fit", tmp_path / "01.csv", "--target", "y"], capsys)
     assert run(["summarize", *map(str, table), str(tmp_path / "two.stats"), "--folds", "3"]) == 0
     assert "differ in folds (5 and 3)" in refused(["fit", "--statistics", good, tmp_path / "two.stats"], capsys)
+
+
+def test_a_table_by_batches_from_fit_to_predictions(sites, tmp_path, capsys):
+    table = sites.assign(ward=np.where(sites["age"] > 0, "east", "west"), ill=sites["cost"] > 0)
+    table.loc[::7, "dose"] = np.nan
+    table.to_parquet(tmp_path / "all.parquet")
+    table.to_csv(tmp_path / "all.csv", index=False)
+    for name, target, words in (("all.parquet", "ill", "log loss"), ("all.csv", "cost", "mean squared error")):
+        model, predicted = tmp_path / f"{target}.skops", tmp_path / f"{target}.csv"
+        given = [str(tmp_path / name), "--target", target, "--task", "hospital", "--batches", "-o", str(model)]
+        assert run(["fit", *given]) == 0
+        said = capsys.readouterr().out
+        assert words in said
+        assert said.index("Memory: 4 batches") < said.index("3 tasks x") < said.index(words)
+        assert run(["predict", str(model), str(tmp_path / name), "-o", str(predicted)]) == 0
+        assert len(pd.read_csv(predicted)) == 600
+        capsys.readouterr()
+        assert "exists already" in refused(["fit", *given], capsys)
+        assert "--batches needs -o" in refused(["fit", *given[:-2]], capsys)
+        assert "--report does not go with --batches" in refused(["fit", *given, "--report", "r.html"], capsys)
+    assert "--feature goes with --batches" in refused(["fit", *given[:-3], "--feature", "age"], capsys)
+    assert not list(tmp_path.glob("*.part"))

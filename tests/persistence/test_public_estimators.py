@@ -69,6 +69,7 @@ MAKERS: dict[str, Maker] = {
     "TransferToEach": lambda: ct.TransferToEach(ct.PriorRegressor(), Ridge(), task_column="site"),
     "EasyAdapt": lambda: ct.EasyAdapt(LogisticRegression(), task_column="site"),
     "DescribedTasks": lambda: ct.DescribedTasks(_linear(False), task_column="site"),
+    "EncodedTasks": lambda: ct.EncodedTasks(_linear(False), task_column="site"),
     "GroupedTasks": lambda: ct.GroupedTasks(ct.MultiTaskRegressor("pooled", alpha=0.1), task_column="site"),
     "TransferGuard": lambda: ct.TransferGuard(
         [("own", _linear(False, coupling="independent").set_params(task_column=None)), ("pooled", Ridge())],
@@ -192,7 +193,7 @@ def test_every_public_estimator_is_tried_here() -> None:
             "MultiTaskGPRegressor",
         ),
         *("MultiTaskRegressor", "MultiTaskClassifier", "IndependentTasks", "PooledTasks", "EasyAdapt", "GroupedTasks"),
-        "DescribedTasks",
+        *("DescribedTasks", "EncodedTasks"),
         *(
             "TransferToEach",
             "OffsetTransfer",

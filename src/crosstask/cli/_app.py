@@ -17,6 +17,8 @@ Examples:
   crosstask fit sales.csv.gz --target sold --task shop --time day -o model.skops
 
   crosstask fit scores.csv --target score --task school --candidates linear --time-budget 60
+
+  crosstask fit years.parquet --target ill --task hospital --batches -o model.skops
 """
 
 PREDICT_EXAMPLES = """
@@ -168,6 +170,13 @@ def fit(
         bool,
         typer.Option("--statistics", help="Fit from what crosstask summarize has written at each site, without rows."),
     ] = False,
+    batches: Annotated[
+        bool,
+        typer.Option("--batches", help="Read a table larger than memory by passes; a linear model, without a guard."),
+    ] = False,
+    feature: Annotated[
+        list[str] | None, typer.Option("--feature", help="With --batches: a column to use; again for more.")
+    ] = None,
     time: Annotated[
         str | None, typer.Option("--time", help="A column of dates or times: later rows are never learned from.")
     ] = None,
@@ -201,6 +210,15 @@ def fit(
         fit_statistics(table, output=output, force=force)
         return
     path, target, task = _one_table(table, target, task)
+    if batches:
+        from crosstask.cli._batches import BatchRequest, fit_batches
+
+        others = {"--time": time, "--group": group, "--report": report, "--time-budget": time_budget}
+        file = _only_a_model([name for name, value in others.items() if value is not None], output)
+        fit_batches(BatchRequest(path, target, task, feature, file, classification, force))
+        return
+    if feature:
+        raise typer.BadParameter("--feature goes with --batches: without it, leave columns out of the table")
     from crosstask.cli._fit import FitRequest, fit_table
 
     fit_table(
@@ -229,6 +247,14 @@ def _refuse_with_statistics(given: list[str]) -> None:
         raise typer.BadParameter(
             f"{given[0]} does not go with --statistics: the files name the target and the tasks, and hold no rows"
         )
+
+
+def _only_a_model(given: list[str], output: Path | None) -> Path:
+    if given:
+        raise typer.BadParameter(f"{given[0]} does not go with --batches, which makes a model and nothing else")
+    if output is None:
+        raise typer.BadParameter("--batches needs -o: a model file is all that it makes")
+    return output
 
 
 def _one_table(tables: list[Path], target: str | None, task: str | None) -> tuple[Path, str, str]:

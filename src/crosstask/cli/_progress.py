@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from typing import Any
 
 Report = Callable[[int, int, str], None]
 
@@ -17,6 +18,18 @@ def progress(title: str) -> Generator[Report]:
             yield report
     else:
         yield _lines()
+
+
+def memory_first(report: Report, out: Any) -> Report:
+    """Print what memory will be held as a line that stays, and pass on all else."""
+
+    def tell(done: int, total: int, now: str) -> None:
+        if now.startswith("memory: "):
+            out.print(f"{now[:1].upper()}{now[1:]}.", markup=False)
+        else:
+            report(done, total, now)
+
+    return tell
 
 
 @contextmanager

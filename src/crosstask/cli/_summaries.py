@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosstask.cli._fit import check_outputs, guarded
 from crosstask.cli._run import BadInputError
+from crosstask.cli._tables import delimiter_of
 
 if TYPE_CHECKING:
     from crosstask import TaskStatistics
@@ -47,7 +48,7 @@ def summarize_table(request: SummaryRequest) -> None:
         In one line.
     """
     from crosstask import TaskStatistics
-    from crosstask.cli._progress import progress
+    from crosstask.cli._progress import memory_first, progress
     from crosstask.cli._show import console
 
     check_outputs([request.output], force=request.force)
@@ -61,9 +62,9 @@ def summarize_table(request: SummaryRequest) -> None:
                 features=request.features or None,
                 n_folds=request.folds,
                 missing="drop" if request.drop_gaps else "error",
-                delimiter=_delimiter(request.table),
+                delimiter=delimiter_of(request.table),
                 checkpoint=request.output.with_name(request.output.name + ".part"),
-                verbose=report,
+                verbose=memory_first(report, out),
             )
         except ImportError as error:
             raise BadInputError(str(error)) from error
@@ -75,16 +76,6 @@ def summarize_table(request: SummaryRequest) -> None:
         out.print(f"{left_out} task(s) with fewer than {request.min_rows} rows in a fold are left out.", markup=False)
     out.print(f"{kept!r}: {request.output}", markup=False)
     out.print("The file holds sums for each task, which say more of a task the fewer rows it has.", markup=False)
-
-
-def _delimiter(table: Path) -> str:
-    """Return what separates the fields of a text file, by its first lines."""
-    from crosstask.cli._tables import PARQUET, sniff
-
-    if table.is_dir() or not table.exists() or table.suffix.lower() in (*PARQUET, ".gz"):
-        return ","
-    with table.open(encoding="utf-8", errors="replace") as stream:
-        return sniff(stream.read(20_000))
 
 
 def fit_statistics(files: list[Path], *, output: Path | None, force: bool) -> None:

@@ -180,3 +180,11 @@ def _decimal_comma(content: str) -> bool:
 def _first_line(error: BaseException) -> str:
     text = str(error).strip().splitlines()
     return (text[0] if text else type(error).__name__)[:160].rstrip(". ")
+
+
+def delimiter_of(table: Path) -> str:
+    """Return what separates the fields of a text file, by its first lines."""
+    if table.is_dir() or not table.exists() or table.suffix.lower() in (*PARQUET, ".gz"):
+        return ","
+    with table.open(encoding="utf-8", errors="replace") as stream:
+        return sniff(stream.read(20_000))

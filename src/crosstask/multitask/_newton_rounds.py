@@ -89,6 +89,13 @@ class NewtonRounds:
         ]
         self.held = [np.zeros(len(one.total)) for one in rows for _ in alphas]
 
+    def restart(self, held_out: Sequence[int], alphas: Sequence[Any]) -> None:
+        """Begin the fits that a checkpoint names, each with the fold that it leaves out."""
+        known = {fold: known_rows(self.loss, self._cells, fold) for fold in set(held_out)}
+        self._begin([known[fold] for fold in held_out], [0.0])
+        for fit, alpha in zip(self.fits, alphas, strict=True):
+            fit.alpha = alpha
+
     def question(self) -> Question | None:
         """Return what to ask of all rows next, None when the model is fitted."""
         if self.stage == "done":

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from crosstask.summaries._batches import CSV_BLOCK, BigTable, RowBatch
+from crosstask.summaries._batches import CSV_BLOCK, BigTable
 from crosstask.summaries._file import from_bytes, read_header, to_bytes
 from crosstask.summaries._statistics import TaskStatistics
 
+Batch = TypeVar("Batch")
 AHEAD = 4  # batches that are in memory at once: as columns, as numbers, and their copies inside the tasks
 SECONDS = 1.0  # between two lines of progress
 
@@ -20,14 +24,14 @@ SECONDS = 1.0  # between two lines of progress
 def summarize(table: BigTable, n_folds: int, *, checkpoint: Path | None, every: float, verbose: Any) -> TaskStatistics:
     """Read the whole table, and return its statistics."""
     out, done = _resume(table, n_folds, checkpoint)
-    tell = _teller(verbose, table.n_rows)
+    tell = teller(verbose, table.n_rows)
     if done:
         tell(done, f"going on from {checkpoint}")
     tell(done, memory_needed(table, n_folds))
     start = written = said = time.monotonic()
     first = done
     try:
-        for batch in _ahead(table.batches(done)):
+        for batch in one_by_one(table.batches(done)):
             out._absorb_batch(batch.table, batch.ids, batch.codes)
             done += batch.n_read
             now = time.monotonic()
@@ -61,13 +65,36 @@ def memory_needed(table: BigTable, n_folds: int) -> str:
     )
 
 
-def _ahead(batches: Iterator[RowBatch]) -> Iterator[RowBatch]:
-    """Read the next batch while this one is summed."""
-    with ThreadPoolExecutor(1) as reader:
+def one_by_one(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Read the next batch while this one is summed; a Ctrl-C waits until it is, so that no sum is left half done."""
+    with ThreadPoolExecutor(1) as reader, _held_back() as pressed:
         coming = reader.submit(next, batches, None)
         while (batch := coming.result()) is not None:
             coming = reader.submit(next, batches, None)
             yield batch
+            if pressed:
+                raise KeyboardInterrupt
+
+
+@contextmanager
+def _held_back() -> Generator[list[int]]:
+    """Note a first Ctrl-C in a list; a second one interrupts as always."""
+    pressed: list[int] = []
+    ours = threading.current_thread() is threading.main_thread()
+    if not ours or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield pressed
+        return
+
+    def note(number: int, frame: Any) -> None:
+        if pressed:
+            signal.default_int_handler(number, frame)
+        pressed.append(number)
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _resume(table: BigTable, n_folds: int, checkpoint: Path | None) -> tuple[TaskStatistics, int]:
@@ -92,7 +119,8 @@ def _write(table: BigTable, out: TaskStatistics, done: int, checkpoint: Path) ->
     write_atomically(checkpoint, to_bytes(out, {"table": table.fingerprint, "rows": done}), force=True)
 
 
-def _teller(verbose: Any, total: int) -> Callable[[int, str], object]:
+def teller(verbose: Any, total: int) -> Callable[[int, str], object]:
+    """Return what hears of rows done and a text."""
     if callable(verbose):
         return lambda done, text: verbose(done, total, text)
     if not verbose:
