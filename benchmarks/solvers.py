@@ -31,6 +31,7 @@ from crosstask.couplings import FeatureNorm, TraceNorm
 from crosstask.losses import Logistic, Squared
 from crosstask.solvers import Problem, solve, solve_path
 from crosstask.solvers._block_descent import SWEEPS, GroupDescent
+from crosstask.solvers._certificate import certify
 from crosstask.tasks import TaskData, TaskRows
 
 DATA = Path(os.environ.get("CROSSTASK_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -203,10 +204,25 @@ def logistic(peers):
     del peers
     for correlation in (0.0, 0.95):
         X, z, task = simulated(50, 200, 100, 10, correlation)
+        passes(own(X, (z > 0).astype(float), task, FeatureNorm(), Logistic(), 2))
         for norm, coupling in (("feature", FeatureNorm()), ("trace", TraceNorm())):
             for share in (0.1, 0.01):
                 title = f"logistic, {norm} norm, columns of correlation {correlation}, {share} of alpha_max"
                 logistic_race(title, X, (z > 0).astype(float), task, norm, coupling, share)
+
+
+def passes(problem):
+    """Print what the pieces of any method cost: a gradient, a certificate, a second derivative."""
+    V = np.zeros((problem.data.n_tasks, 1, problem.data.n_features))
+    z = problem.decision(V, problem.null_intercept)
+    h = problem.curvature(z)[:, 0, 0] * np.linspace(0.5, 1.0, len(z))  # unequal, as it is everywhere but at zero
+    pieces = {
+        "a gradient": lambda: problem.rows.adjoint(problem.gradient(problem.decision(V, problem.null_intercept))),
+        "a certificate": lambda: certify(problem, V, problem.null_intercept, z, 1e-3),
+        "a second derivative": lambda: problem.rows.second(h),
+    }
+    least = {name: min(timed(lambda tol, work=work: work())(0)[1] for _ in range(20)) for name, work in pieces.items()}
+    print("\n" + ", ".join(f"{name} {1e3 * spent:.1f} ms" for name, spent in least.items()))
 
 
 def logistic_race(title, X, y, task, norm, coupling, share):

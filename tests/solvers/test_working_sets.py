@@ -190,7 +190,7 @@ def test_compiled_sweeps_are_their_numpy_twins():
         residual = np.einsum("tjn,jt->n", per_task, twin) - y
         twin[j] = group_prox(size[j], size[j] * twin[j] - per_task[:, j] @ residual, cut)
     ours, residual = W.copy(), np.einsum("tjn,jt->n", per_task, W) - y
-    _kernels.residual_sweep(X, starts, residual, ours, size, cut)
+    _kernels.residual_sweep(X, starts, residual, ours, size, cut, np.arange(m))
     assert_allclose(ours, twin, atol=1e-10)
     assert_allclose(residual, np.einsum("tjn,jt->n", per_task, ours) - y, atol=1e-10)
     ours, gradient = np.ascontiguousarray(W.T)[:, None], np.zeros((T, 1, m))

@@ -1,4 +1,4 @@
-"""Squared loss with a quadratic coupling, solved exactly for all alphas from one eigendecomposition per task."""
+"""Squared loss with a quadratic coupling or ``TaskNorm``: all alphas exactly from one eigendecomposition per task."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstask.couplings import Coupling, Independent, MeanTied, Pooled
+from crosstask.couplings import Coupling, Independent, MeanTied, Pooled, TaskNorm
 from crosstask.solvers._certificate import free_charge, relative
 from crosstask.solvers._designs import SharedRows, rows_are_shared
 from crosstask.solvers._problem import Problem
 from crosstask.solvers._state import Options, State
+from crosstask.solvers._task_lengths import held_by_length
 from crosstask.solvers._threads import one_blas_thread
 
 Array = NDArray[np.float64]
@@ -56,12 +57,15 @@ def _certified(problem: Problem, alphas: Array, slopes: Array, b: Array) -> Iter
     weighted = residual * weight[:, None]
     gradients = problem.rows.adjoint(weighted)
     smooth = 0.5 * np.einsum("ia,ia->a", residual, weighted)
-    conjugates = smooth + target @ weighted
+    along = target @ weighted
     for a, alpha in enumerate(alphas):
         V, toward = slopes[a], gradients[:, a, None] / -alpha
         objective = float(smooth[a]) + alpha * coupling.value(V)
-        gap = objective + float(conjugates[a]) + alpha * coupling.conjugate(toward)
+        scale = coupling.dual_scale(toward)
+        gap = objective + float(smooth[a]) / scale**2 + float(along[a]) / scale
         gap += free_charge(problem, V, gradients[:, a, None])
+        if not coupling.is_norm:
+            gap += alpha * coupling.conjugate(toward / scale)
         yield State(V, b, objective, relative(problem, gap), 1)
 
 
@@ -74,6 +78,13 @@ def _independent(problem: Problem, alphas: Array) -> Array:
 def own_slopes(spectra: Spectra, inverse: Array) -> Array:
     """w_t = U h / (l + a), shape (A, T, d)."""
     return _in_features(spectra.U, spectra.h * inverse)
+
+
+def _task_norm(problem: Problem, alphas: Array) -> Array:
+    spectra = task_spectra(problem)
+    cuts = alphas * problem.coupling.weight
+    parts = np.stack([held_by_length(spectra.values, spectra.h, float(cut)) for cut in cuts])
+    return _in_features(spectra.U, parts)
 
 
 def _pooled(problem: Problem, alphas: Array) -> Array:
@@ -156,6 +167,7 @@ _SLOPES: dict[type[Coupling], Callable[[Problem, Array], Array]] = {
     Independent: _independent,
     Pooled: _pooled,
     MeanTied: _mean_tied,
+    TaskNorm: _task_norm,
 }
 
 

@@ -135,8 +135,52 @@ def group_step(a: Array, w: Array, g: Array, c: Array, change: Array, cut: float
 
 
 @njit(fastmath=REORDER)
-def residual_sweep(X: Array, starts: NDArray[np.intp], r: Array, W: Array, size: Array, cut: float) -> None:
-    """Go once over the features of sum_t |X_t'w_t - y_t|^2 / 2 + cut sum_j |W_j|, in place.
+def element_sweeps(G: Array, gradient: Array, W: Array, cut: float, alive: NDArray[np.bool_], seen: Array) -> None:
+    """Go some times over the slopes of a quadratic of each task plus ``cut`` times their absolute sum, in place.
+
+    A task at a time, so that its G stays in the processor's cache. The first sweep visits what is alive, the others
+    only what is not zero.
+
+    Parameters
+    ----------
+    G : ndarray of shape (T, d, d)
+        Second derivative of each task.
+    gradient : ndarray of shape (T, d)
+        Gradient at W; kept up to date.
+    W : ndarray of shape (T, d)
+        Slopes.
+    cut : float
+        alpha times the coupling's weight.
+    alive : ndarray of bool of shape (T, d)
+        Slopes that may move.
+    seen : ndarray of shape (S, 2, T, d)
+        Receives slopes and gradients after each of S sweeps.
+    """
+    T, d = W.shape
+    for t in range(T):
+        for sweep in range(len(seen)):
+            for j in range(d):
+                if not alive[t, j] or (sweep > 0 and W[t, j] == 0.0):
+                    continue
+                a = G[t, j, j]
+                c = a * W[t, j] - gradient[t, j]
+                new = 0.0
+                if a > 0.0 and abs(c) > cut:
+                    new = (c - cut if c > 0.0 else c + cut) / a
+                change = new - W[t, j]
+                if change != 0.0:
+                    W[t, j] = new
+                    row, out = G[t, j], gradient[t]
+                    for i in range(d):
+                        out[i] += row[i] * change
+            seen[sweep, 0, t], seen[sweep, 1, t] = W[t], gradient[t]
+
+
+@njit(fastmath=REORDER)
+def residual_sweep(
+    X: Array, starts: NDArray[np.intp], r: Array, W: Array, size: Array, cut: float, features: NDArray[np.intp]
+) -> None:
+    """Go once over some features of sum_t |X_t'w_t - y_t|^2 / 2 + cut sum_j |W_j|, in place.
 
     Parameters
     ----------
@@ -152,10 +196,12 @@ def residual_sweep(X: Array, starts: NDArray[np.intp], r: Array, W: Array, size:
         Squared lengths of the features in each task.
     cut : float
         alpha times the coupling's weight.
+    features : ndarray of shape (k,)
+        The features, in the order in which they have their turn.
     """
-    m, T = W.shape
+    T = W.shape[1]
     c = np.empty(T)
-    for j in range(m):
+    for j in features:
         square = 0.0
         for t in range(T):
             x, own = X[j, starts[t] : starts[t + 1]], r[starts[t] : starts[t + 1]]

@@ -30,7 +30,8 @@ class Moments:
         weighted = problem.row_weight * residual
         self.G = problem.rows.second(problem.row_weight)[2]
         self.g = problem.rows.adjoint(weighted[:, None])
-        self.rss_null = float(weighted @ residual)
+        self.energy = problem.task_sums((weighted * residual)[:, None])[:, 0]
+        self.rss_null = float(self.energy.sum())
 
     def gradient(self, V: Array) -> Array:
         """Gradient of the smooth part, shape (T, 1, d)."""

@@ -9,12 +9,13 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstask.couplings import Coupling, FeatureNorm, Independent, MeanTied, Pooled
+from crosstask.couplings import Coupling, ElementNorm, FeatureNorm, Independent, MeanTied, Pooled
 from crosstask.losses import Logistic
 from crosstask.solvers._accelerated import feature_steps, minimise_quadratic
 from crosstask.solvers._block_descent import GroupDescent
 from crosstask.solvers._certificate import Certificate, certify
 from crosstask.solvers._closed_form import negligible
+from crosstask.solvers._element_descent import ElementDescent
 from crosstask.solvers._intercepts import best_intercepts, damped
 from crosstask.solvers._problem import Problem
 from crosstask.solvers._state import Options, State, cold_start
@@ -207,6 +208,20 @@ def _block_step(problem: Problem, model: Model, V: Array, alpha: float, left: fl
     return (delta - W.mean(axis=1, keepdims=True) if redundant else delta).reshape(T, -1)
 
 
+def _element_step(problem: Problem, model: Model, V: Array, alpha: float, left: float) -> Array:
+    """Minimise the quadratic model plus alpha R one slope at a time."""
+    descent = ElementDescent(model.G, alpha * problem.coupling.weight)
+    W, gradient = V.reshape(model.r.shape).copy(), model.r.copy()
+    everywhere = np.ones(W.shape, dtype=np.bool_)
+    total = 0.0
+    for _ in range(30):
+        fell = descent.round(W, gradient, everywhere)
+        total += fell
+        if fell <= 1e-2 * left**0.5 * total:
+            break
+    return W - V.reshape(W.shape)
+
+
 def proximal_step(problem: Problem, model: Model, V: Array, alpha: float, left: float) -> Array:
     """Minimise the quadratic model plus alpha R by accelerated proximal gradient."""
     coupling = problem.coupling
@@ -230,4 +245,5 @@ _STEPS: dict[type[Coupling], Callable[[Problem, Model, Array, float, float], Arr
     Pooled: _pooled_step,
     MeanTied: _mean_tied_step,
     FeatureNorm: _block_step,
+    ElementNorm: _element_step,
 }

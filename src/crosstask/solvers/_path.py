@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from crosstask.couplings import Coupling, Decomposed, ElementNorm, FeatureNorm, Independent, MeanTied, Pooled
+from crosstask.couplings import Coupling, Decomposed, ElementNorm, FeatureNorm, Independent, MeanTied, Pooled, TaskNorm
 from crosstask.losses import Loss, Squared
 from crosstask.solvers._block_descent import block_descent
 from crosstask.solvers._closed_form import closed_form, closed_form_coefficients
 from crosstask.solvers._designs import rows_are_shared
+from crosstask.solvers._element_descent import element_descent
 from crosstask.solvers._lifted import lifted
 from crosstask.solvers._moments import moments
 from crosstask.solvers._newton import newton
@@ -25,6 +26,7 @@ from crosstask.solvers._proximal_gradient import proximal_gradient
 from crosstask.solvers._restricted import newton_on_working_sets, newton_or_rows
 from crosstask.solvers._solution import Solution
 from crosstask.solvers._state import Algorithm, Options, State, Tell, Watch
+from crosstask.solvers._task_by_task import task_by_task
 from crosstask.solvers._threads import one_blas_thread
 from crosstask.solvers._working_set import shared_working_sets, working_sets
 from crosstask.tasks import TaskData
@@ -39,6 +41,8 @@ _ALGORITHMS: dict[tuple[type[Loss], type[Coupling]], Algorithm] = {
     (Squared, Independent): closed_form,
     (Squared, Pooled): closed_form,
     (Squared, MeanTied): closed_form,
+    (Squared, TaskNorm): closed_form,
+    (Squared, ElementNorm): element_descent,
     (Squared, FeatureNorm): block_descent,
     (Squared, Coupling): moments,
 }
@@ -224,12 +228,15 @@ def algorithm_for(problem: Problem) -> Algorithm:
         return found if T * d * rank <= 2 * LARGEST_MOMENTS else rows
     if found is newton:
         chooses = type(problem.coupling) in (FeatureNorm, ElementNorm) and d > WIDE
+        if chooses and isinstance(problem.coupling, ElementNorm) and problem.n_outputs == 1:
+            return task_by_task
         return newton_on_working_sets if chooses else newton_or_rows(problem)
     if found is block_descent:
         return _by_features(problem)
-    if found in (moments, parts):
+    if found in (moments, parts, element_descent):
         small = T * d * d <= (LARGEST_MOMENTS if T * d <= 4 * n else SMALL_MOMENTS)
-        return found if small else lifted if found is parts else rows
+        large: dict[Algorithm, Algorithm] = {parts: lifted, element_descent: task_by_task}
+        return found if small else large.get(found, rows)
     return found
 
 

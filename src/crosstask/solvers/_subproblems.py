@@ -10,6 +10,7 @@ from crosstask.solvers._designs import Features, OwnRows, SharedRows
 
 Array = NDArray[np.float64]
 BLOCK = 32  # shared features between two products with the rows
+ROUNDING = 1e-15  # of the objective: a gap below it is not known
 FULLEST = 1.0  # features in a Gram, as a multiple of the mean number of rows of a task
 
 
@@ -18,10 +19,25 @@ def lengths(V: Array) -> Array:
     return np.sqrt(np.einsum("jt,jt->j", V, V))
 
 
+def feasible_scale(correlations: Array, cut: float) -> float:
+    """Return by what a residual must be divided so that no feature's correlation with it is above ``cut``."""
+    return max(1.0, float(correlations.max(initial=0.0)) / cut)
+
+
+def may_be_used(correlations: Array, size: Array, gap: float, cut: float) -> NDArray[np.bool_]:
+    """Tell which features the duality gap does not prove to be zero, for squared lengths (m, T) of their columns.
+
+    The dual objective is strongly concave, so its best point is within sqrt(2 gap) of the scaled residual; a feature
+    whose correlation stays below ``cut`` on that ball is zero at the optimum (Ndiaye, Fercoq, Gramfort and Salmon
+    2017).
+    """
+    return correlations / feasible_scale(correlations, cut) + np.sqrt(2.0 * gap * size.max(axis=1)) >= cut
+
+
 def bounds(target: Array, residual: Array, V: Array, correlations: Array, cut: float) -> tuple[float, float]:
     """Return the objective and the dual one at the residual, scaled until no feature's correlation is above ``cut``."""
     square, along = float(np.vdot(residual, residual)), float(np.vdot(residual, target))
-    scale = max(1.0, float(correlations.max(initial=0.0)) / cut)
+    scale = feasible_scale(correlations, cut)
     return 0.5 * square + cut * float(lengths(V).sum()), -0.5 * square / scale**2 - along / scale
 
 
@@ -90,16 +106,22 @@ class OwnSubproblem:
         size = np.stack([np.einsum("ji,ji->j", self.rows[:, s], self.rows[:, s]) for s in self.design.segments], axis=1)
         track = Track(W, residual, cut)
         sweeps = 0
+        features = np.arange(len(W))
         while sweeps < max_sweeps:
             for _ in range(SWEEPS):
-                residual_sweep(self.rows, starts, residual, W, size, cut)
+                residual_sweep(self.rows, starts, residual, W, size, cut, features)
                 track.note()
+                features = np.flatnonzero(W.any(axis=1))
             track.extrapolate()
             sweeps += SWEEPS
             correlations = np.stack([self.rows[:, s] @ residual[s] for s in self.design.segments], axis=1)
-            objective, dual = bounds(self.design.target, residual, W, lengths(correlations), cut)
+            length = lengths(correlations)
+            objective, dual = bounds(self.design.target, residual, W, length, cut)
             if objective - dual <= small:
                 break
+            features = np.flatnonzero(
+                W.any(axis=1) | may_be_used(length, size, max(objective - dual, ROUNDING * objective), cut)
+            )
         return sweeps
 
 
