@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from crosstask.allocation import spent_by_method
 from crosstask.guard._assess import calibration, cross_fitted, evidence_of, only_level, paired, relevelled
+from crosstask.guard._blind import WHY, blind_tasks, even_weights
 from crosstask.guard._candidates import Candidates, takes_weights
 from crosstask.guard._contest import HeldOut, time_findings
 from crosstask.guard._evidence import Evidence
@@ -73,13 +74,16 @@ def _weigh(
             f"nothing could be held out of {len(y)} rows (n_samples={len(y)}): give at least two rows in some task, "
             "and folds that leave each class in the training rows."
         )
-    pairs = np.flatnonzero(usable)
+    blind = blind_tasks(rows.codes, y, held.fold, n_tasks, kind["n_classes"], MIN_ROWS)
+    pairs = np.flatnonzero(usable & ~blind[rows.codes])
     pairs = pairs[np.argsort(rows.codes[pairs], kind="stable")]
     found = held.predictions[pairs]
     evidence = evidence_of(found, y[pairs], rows.codes[pairs], weight[pairs], held.fold[pairs], n_tasks, **kind)
     why = why_borrowed(guard, rows, y, evidence, kind["n_classes"])
+    why = [WHY if dark else text for text, dark in zip(why, blind, strict=True)]
     borrowed = np.array([bool(text) for text in why])
     weights = guard_weights(evidence, guard.mode, borrowed)
+    weights.task[blind] = even_weights(held.fitted)
     guard._weights, guard._shared = weights.task, weights.shared
     guard._why_borrowed = why
     losses = evidence.candidate_rows()

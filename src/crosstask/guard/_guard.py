@@ -99,7 +99,7 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
         A frame (task, code, weights, gain, low, high, reason) that prints as sentences. ``code``: "alone" where models
         that share nothing weigh .8 or more, "share" where they weigh .2 or less, "blend" between, "borrowed" for a task
         with fewer than 5 held-out rows or one class, which gets the weights that suit all tasks together, and no
-        guarantee.
+        guarantee. One where a row held out takes its class along (one row a class) gets equal weights.
     candidate_losses_ : DataFrame of shape (n_tasks, n_candidates)
         Mean held-out loss.
     candidates_ : dict
