@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
+from scipy.stats import betabinom
 
 from crosstask.auto._common_rate import Rows
+from crosstask.auto._rates import WEIGHTS, agreement
 from crosstask.multitask import MultiTaskClassifier
 
 
@@ -18,7 +20,7 @@ def draw() -> Rows:
 
 
 def more_of(rows: Rows) -> Rows:
-    return rows.common_rate(2.0).added_to(rows)
+    return rows.common_rate().added_to(rows)
 
 
 def test_each_task_gets_one_row_of_each_class_at_the_mean():
@@ -27,8 +29,8 @@ def test_each_task_gets_one_row_of_each_class_at_the_mean():
     assert more.X.shape == (36, 2)
     assert_allclose(more.X[30:], np.tile(rows.X.mean(axis=0), (6, 1)))
     assert_array_equal(more.task[30:], ["a", "a", "b", "b", "c", "c"])
-    shares = [(rows.y[rows.task == t].sum() + 0.5) / ((rows.task == t).sum() + 1.0) for t in "abc"]
-    assert_allclose(more.sample_weight[30:], np.tile([2 * (1 - np.mean(shares)), 2 * np.mean(shares)], 3))
+    weight, rate = agreement(np.array([[(rows.y[rows.task == t] == k).sum() for k in (0, 1)] for t in "abc"], float))
+    assert_allclose(more.sample_weight[30:], np.tile(weight * rate, 3))
     train, test = more.folds[0]
     assert_array_equal(train, [*range(20), *range(30, 36)])
     assert_array_equal(test, np.arange(20, 30))
@@ -42,12 +44,12 @@ def test_the_intercepts_are_those_of_the_penalised_likelihood():
     more = more_of(rows)
     model = MultiTaskClassifier("pooled", alpha=1e6, tol=1e-10)
     model.fit(more.X, more.y, task=more.task, sample_weight=more.sample_weight)
-    rate = float(more.sample_weight[31]) / 2.0
+    zeros, ones = more.sample_weight[30:32]
     for t, name in enumerate("abc"):
         k, n = rows.y[rows.task == name].sum(), (rows.task == name).sum()
 
         def loss(b: np.ndarray, k: float = k, n: float = n) -> float:
-            return float((n + 2.0) * np.logaddexp(0.0, b[0]) - (k + 2.0 * rate) * b[0])
+            return float((n + zeros + ones) * np.logaddexp(0.0, b[0]) - (k + ones) * b[0])
 
         assert_allclose(model.intercept_[t], minimize(loss, [0.0], tol=1e-10).x[0], atol=1e-4)
 
@@ -65,7 +67,37 @@ def test_weights_count_as_repetitions():
 def test_one_task_is_left_alone():
     rows = draw()
     alone = Rows(rows.X, rows.y, np.repeat("a", 30), None, None)
-    assert alone.common_rate(2.0) is None
+    assert alone.common_rate() is None
+
+
+def test_the_weight_of_the_common_rate_is_the_most_probable_one():
+    """scipy's beta-binomial at the rate found, times the prior, has its largest value at the weight found."""
+    counts = np.random.default_rng(3).binomial(12, [[0.2], [0.5], [0.4], [0.35]], size=(4, 1)) * [[-1.0, 1.0]] + [
+        [12, 0]
+    ]
+    weight, rate = agreement(counts)
+    n, k = counts.sum(axis=1), counts[:, 1]
+
+    def log_posterior(m: float) -> float:
+        known = n / (n + m)
+        p = (known @ (k / n) + 0.25) / (known.sum() + 0.5)
+        return float(betabinom.logpmf(k, n, m * p, m * (1 - p)).sum() - 0.5 * (np.log(m / 2.0) / 1.5) ** 2)
+
+    assert_allclose(weight, WEIGHTS[np.argmax([log_posterior(m) for m in WEIGHTS])])
+    known = n / (n + weight)
+    assert_allclose(rate[1], (known @ (k / n) + 0.25) / (known.sum() + 0.5))
+
+
+def test_many_tasks_show_how_much_they_agree():
+    rng = np.random.default_rng(0)
+    p = rng.dirichlet([6.0, 3.0, 1.0], size=400)
+    weight, rate = agreement(np.array([rng.multinomial(30, one) for one in p], dtype=float))
+    assert_allclose(weight, 10.0, rtol=0.25)
+    assert_allclose(rate, [0.6, 0.3, 0.1], atol=0.02)
+    alike, _ = agreement(rng.multinomial(30, [0.9, 0.1], size=400).astype(float))
+    assert alike > 100.0
+    far, _ = agreement(np.array([[30.0, 0.0], [0.0, 30.0]] * 20))
+    assert far == WEIGHTS[0]
 
 
 def values(intercept_spread: float, n_tasks: int = 300) -> Rows:

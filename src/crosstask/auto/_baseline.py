@@ -11,6 +11,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.class_weight import compute_sample_weight
 
+from crosstask.auto._rates import agreement
 from crosstask.multitask._wrapper import known_positions
 from crosstask.tasks import TaskMixin, TaskRows
 from crosstask.tasks._added import Insertion, open_added
@@ -100,14 +101,16 @@ class TaskMeanRegressor(_Baseline, RegressorMixin, BaseEstimator):
 
 
 class BaseRateClassifier(_Baseline, ClassifierMixin, BaseEstimator):
-    """Predicts the share of each class in the row's task, (k + 1/2) / (n + K/2).
+    r"""Predicts the share of each class in the row's task, drawn to the common share p as far as the tasks agree.
+
+    The share is :math:`(k + m p) / (n + m)`, see :func:`agreement`, and (k + 1/2) / (n + K/2) where there is one task.
 
     Examples
     --------
     >>> import numpy as np
-    >>> model = BaseRateClassifier().fit(np.zeros((4, 1)), [1, 1, 1, 0], task=["a", "a", "a", "b"])
-    >>> model.predict_proba(np.zeros((1, 1)), task=["a"])
-    array([[0.125, 0.875]])
+    >>> model = BaseRateClassifier().fit(np.zeros((8, 1)), [1, 1, 1, 1, 0, 0, 1, 0], task=list("aaaabbbb"))
+    >>> model.predict_proba(np.zeros((1, 1)), task=["a"]).round(2)  # (4 + .5) / (4 + 1) is .9
+    array([[0.11, 0.89]])
     """
 
     def __init__(
@@ -124,8 +127,19 @@ class BaseRateClassifier(_Baseline, ClassifierMixin, BaseEstimator):
         self._weight_of_class = None
         if self.class_weight is not None:
             self._weight_of_class = compute_sample_weight(self.class_weight, rows.y)[first]
-        self._fit_means(*self._counted(rows, label.reshape(-1)))
+        weighted, target = self._counted(rows, label.reshape(-1))
+        self._prior = np.full(len(self.classes_), 0.5)
+        if rows.n_tasks > 1:
+            weight, rate = agreement(_sums(weighted, target)[0])
+            self._prior = weight * rate
+        self._fit_means(weighted, target)
         return self
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read files of the time when each task had half a row of each class as its prior."""
+        if "classes_" in state:
+            state.setdefault("_prior", np.full(len(state["classes_"]), 0.5))
+        super().__setstate__(state)
 
     def add_task(self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
         """Count the classes of one more task, or several."""
@@ -144,8 +158,8 @@ class BaseRateClassifier(_Baseline, ClassifierMixin, BaseEstimator):
 
     def _intercepts(self, rows: TaskRows, totals: FloatMatrix, counts: NDArray[np.float64]) -> FloatMatrix:
         del rows
+        log_rate = np.log((totals + self._prior) / (counts[:, None] + self._prior.sum()))
         n_classes = totals.shape[1]
-        log_rate = np.log((totals + 0.5) / (counts[:, None] + 0.5 * n_classes))
         return log_rate[:, 1:] - log_rate[:, :1] if n_classes == 2 else log_rate
 
     def decision_function(self, X: Any, *, task: Any = None) -> NDArray[np.float64]:

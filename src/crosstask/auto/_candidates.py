@@ -21,7 +21,6 @@ from crosstask.multitask import IndependentTasks, MultiTaskClassifier, MultiTask
 __all__ = ["CandidateList", "DataShape", "join_groups", "make_candidates"]
 
 PRIOR_WIDTH = 0.5  # of log alpha, logistic models only: a factor of 1.6 either way is nothing unusual
-AVERAGE_ROWS = 2.0  # tie a task's intercept to the common rate, as two rows of average x would; classifiers only
 FEW_ROWS = 500  # boosting, and choosing columns, need more rows than these in a classifier
 FEW_ROWS_A_TASK = 30
 FEW_ROWS_OF_VALUES = 300  # boosting of a regressor needs these
@@ -133,7 +132,6 @@ def _linear(shape: DataShape) -> list[tuple[str, Any]]:
     plain += [(name, model(coupling, n_alphas=shape.n_alphas, unseen_task="pooled")) for name, coupling in couplings]
     steady = {"own", "pooled", "mean tied", "easy adapt"} if shape.classification else set[str]()
     tied = {"pooled", "mean tied", "easy adapt", "feature norm"}
-    weight: Any = AVERAGE_ROWS if shape.classification else "estimated"
     return [
         (
             name,
@@ -142,7 +140,7 @@ def _linear(shape: DataShape) -> list[tuple[str, Any]]:
                 names=shape.names,
                 levels=shape.levels,
                 prior_width=PRIOR_WIDTH if name in steady else None,
-                average_rows=weight if name in tied else 0.0,
+                tied=name in tied,
             ),
         )
         for name, estimator in plain

@@ -1,4 +1,4 @@
-"""Free intercepts, tied to what all tasks have in common: loosely to a rate, or as far as the tasks agree to a mean."""
+"""Free intercepts, tied to what all tasks have in common, a rate or a mean, as far as the tasks agree."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import RidgeCV
 
+from crosstask.auto._rates import agreement
 from crosstask.multitask._support import explicit_folds
 
 Array = NDArray[np.float64]
@@ -26,8 +27,8 @@ class Rows:
     sample_weight: Array | None
     folds: Any
 
-    def common_rate(self, weight: float) -> CommonRate | None:
-        """Return what ties the tasks' intercepts, with so much weight; None where there is one task or one class."""
+    def common_rate(self) -> CommonRate | None:
+        """Return what ties the tasks' log odds, see :func:`agreement`; None where there is one task or one class."""
         tasks, codes = np.unique(self.task, return_inverse=True)
         classes, label = np.unique(self.y, return_inverse=True)
         if len(tasks) < 2 or len(classes) < 2:
@@ -35,8 +36,7 @@ class Rows:
         given = np.ones(len(self.y)) if self.sample_weight is None else np.asarray(self.sample_weight, np.float64)
         counts = np.zeros((len(tasks), len(classes)))
         np.add.at(counts, (codes.reshape(-1), label.reshape(-1)), given)
-        known = counts[counts.sum(axis=1) > 0]
-        rate = ((known + 0.5) / (known.sum(axis=1, keepdims=True) + 0.5 * len(classes))).mean(axis=0)
+        weight, rate = agreement(counts)
         return CommonRate(np.average(self.X, axis=0, weights=given), classes, weight * rate)
 
     def common_mean(self) -> CommonRate | None:
@@ -77,11 +77,11 @@ class Rows:
 class CommonRate:
     r"""One row of each class (or one row), at the mean of all rows, which are added to the rows of each task.
 
-    Values: one row, see :meth:`Rows.common_mean`. Classes: the row of class k weighs ``weight`` times the mean over
-    tasks of the smoothed share of that class, so that the added rows pull the log odds of a task's average row toward
-    those of the average task: a data augmentation prior (Clogg et al., 1991). With two classes in balance a weight of 2
-    is a normal prior of variance :math:`1 / (2 / 4) = 2` on a task's intercept, as wide as ``SIGNAL``, the prior of
-    what the columns tell; a task with 20 rows of its own hardly sees it.
+    Values: one row, see :meth:`Rows.common_mean`. Classes: the row of class k weighs ``weight`` times the common share
+    of that class, so that the added rows pull the log odds of a task's average row toward those of all tasks: a data
+    augmentation prior (Clogg et al., 1991), whose weight :func:`agreement` estimates. With two classes in balance a
+    weight of 2 is a normal prior of variance :math:`1 / (2 / 4) = 2` on a task's intercept; a task with 20 rows of its
+    own hardly sees it.
     """
 
     average: Array

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.metaestimators import available_if
 from threadpoolctl import threadpool_limits
@@ -46,9 +46,8 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         as it is. "frame": a pandas frame in which categories have dtype category.
     prior_width : float, optional
         Weak prior on the alpha of a logistic model, see :func:`steadied`; None for none.
-    average_rows : float or "estimated", default=0.0
-        Weight of the rows that tie a classifier's intercepts to the common rate; "estimated" for a regressor, whose
-        intercepts are tied to the common mean. See :class:`Rows`.
+    tied : bool, default=False
+        Whether intercepts are tied to the common mean, or rate, as far as the tasks agree. See :class:`Rows`.
 
     Attributes
     ----------
@@ -68,14 +67,14 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         levels: list[Any] | None = None,
         form: Form = "encoded",
         prior_width: float | None = None,
-        average_rows: float | Literal["estimated"] = 0.0,
+        tied: bool = False,
     ) -> None:
         self.estimator = estimator
         self.names = names
         self.levels = levels
         self.form = form
         self.prior_width = prior_width
-        self.average_rows = average_rows
+        self.tied = tied
 
     def fit(self, X: FloatMatrix, y: Any, *, task: Any = None, sample_weight: Any = None) -> Self:
         """Learn the preparation from these rows, then fit the estimator on them."""
@@ -85,17 +84,17 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         own: Any = clone(self.estimator)
         prepared = self._prepare(X)
         self._common_rate = None
-        if self.average_rows and task is not None:
+        n_judged = float(len(y) if sample_weight is None else np.sum(sample_weight))
+        if self.tied and task is not None:
             rows = Rows(prepared, np.asarray(y), np.asarray(task), sample_weight, own.cv)
-            weight = self.average_rows
-            self._common_rate = rows.common_mean() if isinstance(weight, str) else rows.common_rate(weight)
+            self._common_rate = rows.common_rate() if is_classifier(own) else rows.common_mean()
             rows = rows if self._common_rate is None else self._common_rate.added_to(rows)
             prepared, y, task, sample_weight = rows.X, rows.y, rows.task, rows.sample_weight
             own.set_params(cv=rows.folds)
         with self._one_thread():
             self.estimator_ = own.fit(prepared, y, task=task, sample_weight=sample_weight)
         if self.prior_width is not None:
-            steadied(self.estimator_, prepared, y, task, sample_weight, width=self.prior_width)
+            steadied(self.estimator_, prepared, y, task, sample_weight, width=self.prior_width, n_judged=n_judged)
         self._show_learnt()
         self.n_features_in_ = X.shape[1]
         return self
@@ -151,6 +150,11 @@ class Prepared(MetaEstimatorMixin, BaseEstimator):
         if self.encoder_ is not None:
             return self.encoder_.transform(X)
         return X if self.form == "raw" else declared_frame(X, self.levels or [None] * X.shape[1])
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Read files of the time when a number stood here for a classifier."""
+        state.setdefault("tied", bool(state.pop("average_rows", False)))
+        super().__setstate__(state)
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
