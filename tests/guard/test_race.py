@@ -139,6 +139,16 @@ def test_the_clock_drops_the_dearest_and_ends_the_folds_early(monkeypatch):
     assert run(1.0)[1:] == ([("dear", 0)], 2)
 
 
+def test_the_fit_on_all_rows_needs_time_for_all_rows_and_nothing_for_the_core(monkeypatch):
+    """10 seconds are left, a fold of the candidate takes 8 and all rows 1.5 times that; the core's 8 are done."""
+    monkeypatch.setattr("crosstask.guard._pace.perf_counter", lambda: 90.0)
+    pace = Pace(100.0 / 0.94, start=0.0, growth=1.5, seconds={0: 8.0, 1: 8.0, 2: 6.0})
+    assert not pace.may_begin(1, [0, 1, 2], {0}, -1)
+    assert pace.may_begin(2, [0, 1, 2], {0}, -1)
+    assert pace.may_begin(0, [0, 1, 2], {0}, 3)
+    assert not pace.may_begin(2, [0, 1, 2], {0}, 0)  # the core's fit on all rows takes 12
+
+
 @pytest.mark.parametrize("budget", [0, "60s", True, float("nan")])
 def test_a_budget_is_a_number_of_seconds(budget):
     X, y, task = regression()

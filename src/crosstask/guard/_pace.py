@@ -81,10 +81,17 @@ class Pace:
         return out
 
     def may_begin(self, c: int, live: Collection[int], core: Collection[int], folds: int) -> bool:
-        """Tell whether there is time for one more fit of a candidate beside what the core still needs."""
+        """Tell whether there is time for one more fit of a candidate beside what the core still needs.
+
+        So many folds are left after this fit; -1 where it is the fit on all rows, which takes ``growth`` times as long
+        and comes after those of the core.
+        """
         if c in core:
             return True
-        return self.seconds.get(c, 0.0) <= self.left() - self.needed([one for one in live if one in core], folds)
+        seconds = self.seconds.get(c, 0.0)
+        if folds < 0:
+            return self.growth * seconds <= self.left()
+        return seconds <= self.left() - self.needed([one for one in live if one in core], folds)
 
     def stop(self, live: list[int], done: int) -> bool:
         """Tell whether the folds end here, so that the fits on all rows are ready in time."""
