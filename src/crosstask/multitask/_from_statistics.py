@@ -20,7 +20,7 @@ def open_statistics(model: Any, statistics: Any) -> tuple[TaskData, Coupling, Pl
     """Check what came in, set what ``fit`` sets before it solves, and return what it solves."""
     coupling = model._check_options()
     _refuse_rows_only(model, statistics)
-    rows = stand_in_rows(statistics)
+    rows = stand_in_rows(statistics, folds=model.alpha == "auto")
     model.tasks_ = rows.data.tasks
     model.door_, model.wide_order_ = read_columns(model, statistics), None
     model.columns_ = statistics.feature_names_ or [f"x{j}" for j in range(statistics.n_features_)]
@@ -32,8 +32,7 @@ def open_statistics(model: Any, statistics: Any) -> tuple[TaskData, Coupling, Pl
     weighting: Any = model.task_weight
     objective = Objective(model.loss_, model.fit_intercept, weighting, model.max_iter)
     model._fitted = Fitted.on(data, scale, counts=False)
-    folds = rows.folds if model.alpha == "auto" else []
-    return data.scaled(scale), coupling.for_tasks(data.tasks), Plan(objective, folds, scale, origin)
+    return data.scaled(scale), coupling.for_tasks(data.tasks), Plan(objective, rows.folds, scale, origin)
 
 
 def _refuse_rows_only(model: Any, statistics: Any) -> None:

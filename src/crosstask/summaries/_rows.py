@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,14 +40,17 @@ class StandIn:
     folds: list[tuple[IntVector, IntVector]]
 
 
-def stand_in_rows(statistics: TaskStatistics) -> StandIn:
+def stand_in_rows(statistics: TaskStatistics, *, folds: bool = True) -> StandIn:
     r"""Return at most d + 2 rows for each task and fold whose weight, means and second moments are those given.
+
+    Without ``folds``, for each task: a fifth of the work, where nothing is held out.
 
     With :math:`M = R'R` the central second moments of (x, y) in a cell of weight w, and H the Helmert contrasts, whose
     m - 1 orthonormal columns sum to zero, the rows are :math:`\bar v + \sqrt{m / w}\, H R`, each of weight w / m.
     """
     cells = statistics.cells()
     whole = cells.over_folds()
+    cells = cells if folds else whole
     centred = cells.offset - whole.offset  # less the mean of the task, over all folds
     task, fold = np.nonzero(cells.total > 0)
     sizes = np.minimum(cells.count[task, fold], cells.offset.shape[2] + 1).astype(np.intp)
@@ -70,17 +74,31 @@ def stand_in_rows(statistics: TaskStatistics) -> StandIn:
         order=np.arange(len(rows), dtype=np.intp),
         tasks=statistics.tasks_,
     )
-    return StandIn(data, mean[:, :-1], deviation(whole), _folds(np.repeat(fold, sizes), statistics.n_folds))
+    return StandIn(
+        data, mean[:, :-1], deviation(whole), _folds(np.repeat(fold, sizes), statistics.n_folds if folds else 0)
+    )
 
 
 def _spread(scatter: Array, m: int) -> Array:
     """Return m rows for each matrix, of sum zero, whose products summed are the matrix (of rank m - 1 at most)."""
+    p = scatter.shape[1]
+    if m == 1:
+        return np.zeros((len(scatter), 1, p))
     size = np.sqrt(np.einsum("cjj->cj", scatter))
     unit = np.where(size > 0, size, 1.0)
-    values, vectors = np.linalg.eigh(scatter / (unit[:, :, None] * unit[:, None, :]))
-    root = np.sqrt(np.maximum(values[:, ::-1][:, : m - 1], 0.0))
-    half = root[..., None] * vectors.swapaxes(1, 2)[:, ::-1][:, : m - 1] * unit[:, None]
-    return helmert(m).T @ half if m > 1 else np.zeros((len(scatter), 1, scatter.shape[1]))
+    return helmert(m).T @ (_rooted(scatter / (unit[:, :, None] * unit[:, None, :]), m - 1) * unit[:, None])
+
+
+def _rooted(unit_scatter: Array, rank: int) -> NDArray[Any]:
+    """Return R of ``rank`` rows with R'R = M for each matrix; Cholesky's where all have full rank, for a fifth."""
+    if rank == unit_scatter.shape[1]:
+        try:
+            return np.linalg.cholesky(unit_scatter).swapaxes(1, 2)
+        except np.linalg.LinAlgError:  # a column that is constant in a cell, or a sum of others
+            pass
+    values, vectors = np.linalg.eigh(unit_scatter)
+    root = np.sqrt(np.maximum(values[:, ::-1][:, :rank], 0.0))
+    return root[..., None] * vectors.swapaxes(1, 2)[:, ::-1][:, :rank]
 
 
 def deviation(whole: Cells) -> Array:

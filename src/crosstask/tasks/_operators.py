@@ -302,5 +302,5 @@ def _one_by_one(data: TaskData, shift: Array) -> Iterator[Batch]:
 def _less(rows: Array, mean: Array) -> Array:
     """Return rows less their mean, exactly zero where they differ by rounding: a constant column has no variance."""
     apart = rows - mean.astype(rows.dtype)
-    apart[np.abs(apart) <= 4.0 * np.finfo(rows.dtype).eps * np.abs(mean)] = 0.0
+    apart *= np.abs(apart) > 4.0 * np.finfo(rows.dtype).eps * np.abs(mean)
     return apart
