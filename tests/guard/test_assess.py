@@ -3,8 +3,9 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import LogisticRegression
 
-from crosstask.guard._assess import _logit_level, paired
+from crosstask.guard._assess import paired
 from crosstask.guard._evidence import Evidence
+from crosstask.guard._level import _logit_levels
 from crosstask.guard._losses import SquaredMixture
 from crosstask.guard._sentences import code_of, sentence, span
 
@@ -53,7 +54,8 @@ def test_an_intercept_of_its_own_is_that_of_logistic_regression(n_classes):
         y, z = label[:, None].astype(float), np.zeros((200, 1))
     else:
         y, z = np.eye(3)[label], np.zeros((200, 3))
-    level = _logit_level(z, y, np.full(200, 1e6))  # so many rows that the prior of half a row is nothing
+    one, heavy = np.zeros(200, dtype=np.intp), np.full(200, 1e6)
+    level = _logit_levels(z, y, heavy, one, 1)[0]  # so many rows that the prior of half a row is nothing
     log_rate = np.log(np.bincount(label))
     model = LogisticRegression(C=np.inf, tol=1e-10).fit(np.zeros((200, 1)), label)
     expected = model.intercept_ if n_classes == 2 else log_rate - log_rate.mean()

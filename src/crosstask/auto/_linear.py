@@ -16,6 +16,7 @@ from crosstask.guard._export import affine_map
 from crosstask.guard._held_out import ask
 from crosstask.tasks import TaskRows
 from crosstask.tasks._added import Insertion
+from crosstask.tasks._cluster import sent_once
 from crosstask.tasks._ids import strange_task
 
 Array = NDArray[np.float64]
@@ -112,13 +113,14 @@ def bootstrap_errors(
     used = [c for c in range(len(models)) if refit.weights[:, c].any()]
     fixed = [_fixed(models[c]) for c in used]
     work = (delayed(_refitted)(fixed, refit, refit.weights[:, used], draw) for draw in draws)
-    results: Any = Parallel(n_jobs=n_jobs, return_as="generator")(work)
     coefs: list[Array] = []
     intercepts: list[Array] = []
-    for done, (coef, intercept) in enumerate(results, start=1):
-        coefs.append(coef)
-        intercepts.append(intercept)
-        progress(done, n_draws, "intervals")
+    with sent_once(refit):
+        results: Any = Parallel(n_jobs=n_jobs, return_as="generator")(work)
+        for done, (coef, intercept) in enumerate(results, start=1):
+            coefs.append(coef)
+            intercepts.append(intercept)
+            progress(done, n_draws, "intervals")
     return np.std(coefs, axis=0, ddof=1), np.std(intercepts, axis=0, ddof=1)
 
 

@@ -116,59 +116,6 @@ def _units(codes: IntVector, groups: NDArray[Any] | None) -> tuple[IntVector, In
     return (pairs // (int(label.max(initial=0)) + 1)).astype(np.intp), unit.reshape(-1).astype(np.intp)
 
 
-def relevelled(z: Array, y: Array, fold: IntVector, weight: Array, loss: MixtureLoss) -> Array:
-    """Return one task's shared predictions with an intercept of the task's own.
-
-    The intercept is fitted on the other folds: the mean (or quantile) of the residuals, or a constant added to the
-    log odds, with half a row of prior for each class.
-    """
-    shifted = z.copy()
-    for k in np.unique(fold):
-        train, test = fold != k, fold == k
-        if not train.any():
-            continue
-        if isinstance(loss, QuantileMixture):
-            shifted[test] += np.quantile(y[train] - z[train], loss.q)
-        elif not isinstance(loss, LogitMixture):
-            shifted[test] += np.average(y[train] - z[train], axis=0, weights=weight[train])
-        else:
-            shifted[test] += _logit_level(z[train], y[train], weight[train])
-    return shifted
-
-
-def only_level(own: Array, shared: Array, relevelled: Array, weight: Array, overlap: float) -> bool:
-    """Tell whether an intercept of its own is all that sets a task apart from the shared models.
-
-    True where the intercept lowers the shared models' loss and what remains is not worse than the own model, each by
-    Student's test at 2.5 %.
-    """
-    if len(own) < 2:
-        return False
-    helps = _statistic(shared - relevelled, weight, overlap)
-    worse = _statistic(relevelled - own, weight, overlap)
-    critical = float(stats.t.ppf(0.975, len(own) - 1))
-    return helps > critical and worse < critical
-
-
-def _statistic(d: Array, weight: Array, overlap: float) -> float:
-    mean = float(np.average(d, weights=weight))
-    variance = float(np.sum((weight * (d - mean)) ** 2)) / float(weight.sum()) ** 2 * len(d) / (len(d) - 1) * overlap
-    return mean / np.sqrt(variance) if variance > 0 else float(np.sign(mean)) * np.inf
-
-
-def _logit_level(z: Array, y: Array, weight: Array) -> Array:
-    loss, n_columns = LogitMixture(), z.shape[1]
-    level = np.zeros(n_columns)
-    for _ in range(20):
-        slope = (weight[:, None] * loss.slope(y, z + level)).sum(axis=0) + 0.5 * level
-        bend = np.tensordot(weight, loss.curvature(y, z + level), 1) + 0.5 * np.eye(n_columns)
-        step = np.linalg.solve(bend, slope)
-        level = level - step / max(1.0, float(np.abs(step).max()) / 2.0)
-        if np.abs(step).max() < 1e-8:
-            break
-    return level
-
-
 def calibration(probability: Array, y: NDArray[Any], weight: Array, n_bins: int = 10) -> dict[str, NDArray[Any]]:
     """Mean predicted and observed share in bins of equal count; all classes together where there are over two."""
     n_classes = probability.shape[1]

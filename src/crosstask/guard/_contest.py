@@ -18,6 +18,7 @@ from crosstask.guard._folds import FoldMaker, Folds
 from crosstask.guard._held_out import Work, fit_one
 from crosstask.guard._pace import Pace
 from crosstask.guard._race import FIRST, Left, Race
+from crosstask.tasks._cluster import sent_once
 
 Array = NDArray[np.float64]
 IntVector = NDArray[np.intp]
@@ -84,18 +85,22 @@ class Contest:
             workers: Any = effective_n_jobs(self.n_jobs)
             self.pace.begin(names, int(workers), n / self.rows_of_a_fold if K else 1.0)
         start = perf_counter()
-        if self.race is None and self.pace is None:
-            self._round(list(range(K + 1)))
-        else:
-            self._folds_in_turn()
-            if self.pace is not None:
-                self._drop(self.pace.too_dear(self._live, self.core, 0), int(self._fold.max()) + 1)
-            self._round([K])
+        with sent_once(self.work):
+            self._rounds(K)
         if self.plan is not None:
             self.plan.spent, self.plan.took = self.spent, perf_counter() - start
         kept = self._live
         predictions = self._predictions if self._predictions.size == 0 else self._predictions[:, kept]
         return HeldOut(predictions, self._fold, [self._fitted[c] for c in kept], kept, self._left)
+
+    def _rounds(self, K: int) -> None:
+        if self.race is None and self.pace is None:
+            self._round(list(range(K + 1)))
+            return
+        self._folds_in_turn()
+        if self.pace is not None:
+            self._drop(self.pace.too_dear(self._live, self.core, 0), int(self._fold.max()) + 1)
+        self._round([K])
 
     def _folds_in_turn(self) -> None:
         K = len(self.folds)

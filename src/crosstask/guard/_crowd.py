@@ -62,9 +62,10 @@ class Gains:
         centred = d - mean[evidence.codes]
         weight = evidence.weight * (evidence.n_effective / np.maximum(evidence.total, 1e-300))[evidence.codes]
         scatter = np.zeros((evidence.n_tasks, d.shape[1], d.shape[1]))
-        for t in range(evidence.n_tasks):
-            part = slice(evidence.offsets[t], evidence.offsets[t + 1])
-            scatter[t] = (centred[part] * weight[part, None]).T @ centred[part]
+        for i in range(d.shape[1]):
+            for j in range(i + 1):  # all tasks at once, where there may be very many of them
+                products = weight * centred[:, i] * centred[:, j]
+                scatter[:, i, j] = scatter[:, j, i] = np.bincount(evidence.codes, products, evidence.n_tasks)
         return cls(mean, scatter, evidence.n_effective, np.minimum(evidence.n_effective, ROWS_CAP))
 
     def log_likelihood(self, member: Array, *, first: bool) -> Array:

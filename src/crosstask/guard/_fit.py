@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstask.allocation import spent_by_method
-from crosstask.guard._assess import calibration, cross_fitted, evidence_of, only_level, paired, relevelled
+from crosstask.guard._assess import calibration, cross_fitted, evidence_of, paired
 from crosstask.guard._blind import WHY, blind_tasks, even_weights
 from crosstask.guard._candidates import Candidates, takes_weights
 from crosstask.guard._contest import HeldOut, time_findings
 from crosstask.guard._evidence import Evidence
 from crosstask.guard._held_out import ask
 from crosstask.guard._intervals import measured
-from crosstask.guard._losses import LogitMixture, scores_to_probabilities
+from crosstask.guard._level import only_level
+from crosstask.guard._losses import scores_to_probabilities
 from crosstask.guard._newcomer import Crowd
 from crosstask.guard._open import Opened
 from crosstask.guard._planning import make_plan
@@ -125,14 +126,16 @@ def why_borrowed(guard: Any, rows: TaskRows, y: NDArray[Any], evidence: Evidence
     """Say for each task why it cannot be judged by its own rows; empty where it can."""
     held_out = np.bincount(evidence.codes, minlength=rows.n_tasks)
     total = np.bincount(rows.codes, minlength=rows.n_tasks)
-    why = [""] * rows.n_tasks
     lowest, highest = np.full(rows.n_tasks, np.inf), np.full(rows.n_tasks, -np.inf)
     np.minimum.at(lowest, rows.codes, y)
     np.maximum.at(highest, rows.codes, y)
-    for t in range(rows.n_tasks):
-        if n_classes and lowest[t] == highest[t]:
+    one_class = (lowest == highest) & (n_classes > 0)
+    few = held_out < MIN_ROWS
+    why = [""] * rows.n_tasks
+    for t in np.flatnonzero(one_class | few).tolist():
+        if one_class[t]:
             why[t] = f"it has one class ({guard.classes_[int(lowest[t])]!s})"
-        elif held_out[t] < MIN_ROWS:
+        else:
             why[t] = f"it has {total[t]} rows" if held_out[t] == total[t] else f"{held_out[t]} rows were held out"
     return why
 
@@ -160,31 +163,11 @@ def sharing(
     rows = evidence.row_losses(crowd)
     result = paired(evidence, own_rows, rows, groups, overlap)
     alone = weights[:, separate].sum(axis=1) >= ALONE
-    for t in np.flatnonzero(alone):
-        part = slice(evidence.offsets[t], evidence.offsets[t + 1])
-        z = found[part].transpose(0, 2, 1) @ crowd[t]
-        losses = _relevelled_losses(evidence, part, z, y[part], kind)
-        level[t] = only_level(own_rows[part], rows[part], losses, evidence.weight[part], overlap)
+    tasks = np.flatnonzero(alone)
+    if len(tasks):
+        z = np.einsum("ncK,nc->nK", found, crowd[evidence.codes])
+        level[tasks] = only_level(evidence, tasks, z, y, (own_rows, rows), overlap, kind)
     return {"gain": result.gain, "low": result.low, "high": result.high}, level
-
-
-def _relevelled_losses(evidence: Evidence, part: slice, z: Array, y: NDArray[Any], kind: dict[str, Any]) -> Array:
-    """Losses of one task's rows under the shared models with an intercept of the task's own."""
-    fold, weight, loss = evidence.fold[part], evidence.weight[part], evidence.loss
-    if kind["n_classes"] == 0:
-        shifted = relevelled(z, evidence.y[part], fold, weight, loss)
-        losses = loss.exact(evidence.y[part], shifted)
-    else:
-        scores = z if kind["linear"] else np.log(z)
-        if not kind["linear"] and scores.shape[1] == 2:
-            scores = scores[:, 1:] - scores[:, :1]
-        target = y.astype(np.float64)[:, None] if scores.shape[1] == 1 else np.eye(kind["n_classes"])[y]
-        shifted = relevelled(scores, target, fold, weight, LogitMixture())
-        if kind["scoring"] == "brier":
-            losses = loss.value(evidence.y[part], scores_to_probabilities(shifted))
-        else:
-            losses = LogitMixture().value(target, shifted)
-    return losses
 
 
 def _unseen_weights(guard: Any, named: Candidates, long: TaskRows, separate: NDArray[np.bool_], seed: int) -> Array:

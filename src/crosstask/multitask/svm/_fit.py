@@ -14,6 +14,7 @@ from crosstask.multitask.svm._dual import Rows, Settings
 from crosstask.multitask.svm._input_kernel import InputKernel
 from crosstask.multitask.svm._machines import KernelMachine, LinearMachine, fit_kernel, fit_linear
 from crosstask.multitask.svm._task_kernel import with_sharing
+from crosstask.tasks._cluster import sent_once
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -89,7 +90,8 @@ def choose_sharing(
         rows = replace(rows, X=machinery.features.transform(rows.X))
         machinery = replace(machinery, features=None)
     work = (delayed(_one_fold)(machinery, rows, task_kernel, train, test) for train, test in folds)
-    done: Any = Parallel(n_jobs=n_jobs)(work)
+    with sent_once(rows):
+        done: Any = Parallel(n_jobs=n_jobs)(work)
     sums: Any = np.sum(done, axis=0)
     if not sums[-1]:
         return 1.0, {}
