@@ -73,7 +73,7 @@ def prototype(tables: Tables) -> Array:
     own = tables.at(np.broadcast_to(np.eye(C)[0], (R, T, C)))
     gains = (own - tables.at(crowd)) / scale[..., None]
     gain, spread = gains.mean(axis=2), gains.var(axis=2, ddof=1)
-    error = (spread + np.median(spread, axis=1, keepdims=True)) / 2.0 / n
+    error = np.maximum((spread + np.median(spread, axis=1, keepdims=True)) / 2.0 / n, 1e-12)  # no gain anywhere: 0
     w = 1.0 / error
     centre = (w * gain).sum(axis=1) / w.sum(axis=1)
     q = (w * (gain - centre[:, None]) ** 2).sum(axis=1)

@@ -7,30 +7,26 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin
+from sklearn.base import MetaEstimatorMixin
 from sklearn.utils import ClassifierTags, RegressorTags, Tags, check_random_state
-from sklearn.utils.metaestimators import available_if
 
-from crosstask.guard._candidates import input_tags_of, is_named_list, kind_of
+from crosstask.guard._candidates import input_tags_of, kind_of
 from crosstask.guard._fit import fit_guard
 from crosstask.guard._growth import GuardGrowth
-from crosstask.guard._held_out import ask
 from crosstask.guard._intervals import GuardIntervals
-from crosstask.guard._losses import scores_to_probabilities
+from crosstask.guard._named import NamedCandidates
 from crosstask.guard._open import Opened, open_guard
 from crosstask.guard._pace import Pace, check_budget
+from crosstask.guard._predict import GuardPredictions
 from crosstask.guard._shown import GuardResults
-from crosstask.tasks import TaskMixin, TaskRows, take_rows
-from crosstask.tasks._ids import strange_task
+from crosstask.tasks import TaskMixin
 
 MODES = ("balanced", "cautious", "bold")
 
 
-def _is_classification(guard: Any) -> bool:
-    return kind_of(guard.candidates) == "classifier"
-
-
-class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEstimatorMixin, BaseEstimator):
+class TransferGuard(
+    GuardPredictions, GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEstimatorMixin, NamedCandidates
+):
     r"""Mix candidate models task by task, so that sharing helps where it can and harms little where it cannot.
 
     .. math::
@@ -199,36 +195,6 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
         self.verbose = verbose
         self.keep_oof = keep_oof
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the parameters; with ``deep`` also each candidate by name, and its own as ``name__parameter``."""
-        params = super().get_params(deep=False)
-        if deep and is_named_list(self.candidates):
-            for name, estimator in self.candidates:
-                params.setdefault(name, estimator)  # a candidate may be called "own", which is a parameter too
-                inner = estimator.get_params(deep=True).items() if hasattr(estimator, "get_params") else ()
-                params.update({f"{name}__{key}": value for key, value in inner})
-        return params
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters; ``name`` replaces a candidate, ``name__parameter`` sets one of its parameters."""
-        own = super().get_params(deep=False)
-        super().set_params(**{key: value for key, value in params.items() if key in own})
-        rest = {key: value for key, value in params.items() if key not in own}
-        names = [name for name, _ in self.candidates] if is_named_list(self.candidates) else []
-        replaced = {key: rest.pop(key) for key in list(rest) if key in names}
-        if replaced:
-            self.candidates = [(name, replaced.get(name, estimator)) for name, estimator in self.candidates]
-        estimators = dict(self.candidates) if is_named_list(self.candidates) else {}
-        for key, value in rest.items():
-            name, _, inner = key.partition("__")
-            if not inner or name not in estimators:
-                raise ValueError(
-                    f"Invalid parameter {key!r} for estimator TransferGuard: its parameters are {sorted(own)}, "
-                    f"and name__parameter for the candidates {sorted(estimators)}."
-                )
-            estimators[name].set_params(**{inner: value})
-        return self
-
     def fit(
         self, X: Any, y: Any, *, task: Any = None, sample_weight: Any = None, time: Any = None, groups: Any = None
     ) -> Self:
@@ -265,59 +231,6 @@ class TransferGuard(GuardIntervals, GuardResults, GuardGrowth, TaskMixin, MetaEs
     def _close_guard(self, opened: Opened) -> Self:
         fit_guard(self, opened)
         return self
-
-    def predict(self, X: Any, *, task: Any = None) -> NDArray[Any]:
-        """Return the mixed prediction of each row, or its most probable class."""
-        rows, mixed = self._mixed(X, task)
-        if not _is_classification(self):
-            return rows.restore(mixed[:, 0])
-        return rows.restore(self.classes_[self._probabilities(mixed).argmax(axis=1)])
-
-    @available_if(_is_classification)
-    def predict_proba(self, X: Any, *, task: Any = None) -> NDArray[np.float64]:
-        """Return the mixed probability of each class, (n_rows, n_classes)."""
-        rows, mixed = self._mixed(X, task)
-        return rows.restore(self._probabilities(mixed))
-
-    @available_if(_is_classification)
-    def decision_function(self, X: Any, *, task: Any = None) -> NDArray[np.float64]:
-        """Return the mixed score: log odds of the second class, or one score for each class."""
-        rows, mixed = self._mixed(X, task)
-        if self.mix == "linear":
-            return rows.restore(mixed[:, 0] if mixed.shape[1] == 1 else mixed)
-        log_p = np.log(self._probabilities(mixed))
-        return rows.restore(log_p[:, 1] - log_p[:, 0] if log_p.shape[1] == 2 else log_p)
-
-    def _probabilities(self, mixed: NDArray[np.float64]) -> NDArray[np.float64]:
-        return scores_to_probabilities(mixed) if self.mix == "linear" else mixed
-
-    def _mixed(self, X: Any, task: Any) -> tuple[TaskRows, NDArray[np.float64]]:
-        fitted = hasattr(self, "tasks_")
-        table = self._pop_fold_columns(X, None, None, fit=False)[0] if fitted else X
-        rows = self._open_predict(table, task)
-        long = rows.long()
-        unseen = long.codes < 0
-        weights = np.where(unseen[:, None], self._unseen_weights, self._weights[long.codes])
-        ids = np.where(unseen, strange_task(self.tasks_), self.tasks_[long.codes])
-        linear, classes = self.mix == "linear", getattr(self, "classes_", None)
-        answer: NDArray[np.float64] | None = None
-        for c, model in enumerate(self._fitted):
-            used = np.flatnonzero(weights[:, c] > 0)
-            if len(used) == 0:
-                continue
-            everything = len(used) == len(weights)
-            part = ask(
-                model,
-                long.X if everything else take_rows(long.X, used),
-                ids if everything else ids[used],
-                classes,
-                linear,
-            )
-            if answer is None:
-                answer = np.zeros((len(weights), part.shape[1]))
-            answer[used] += weights[used, c, None] * part
-        assert answer is not None
-        return rows, answer
 
     def _check(self) -> None:
         for name, valid in (("mode", MODES), ("mix", ("response", "linear")), ("unseen_task", ("error", "pooled"))):

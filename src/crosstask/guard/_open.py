@@ -26,10 +26,10 @@ from crosstask.guard._held_out import Work, must_have_probabilities
 from crosstask.guard._losses import check_scoring
 from crosstask.guard._pace import Pace
 from crosstask.guard._race import Race
+from crosstask.multitask._support import caller_rows
 from crosstask.tasks import TaskRows
 
 Array = NDArray[np.float64]
-IntVector = NDArray[np.intp]
 
 
 @dataclass
@@ -81,7 +81,7 @@ def open_guard(
     must_have_probabilities(named, linear)
     target, classes = _encode(guard, rows)
     long = rows.long()
-    row_of_pair = _row_of_pair(rows, sample_weight)
+    row_of_pair = caller_rows(rows, sample_weight)
     times = pairs_of(time, row_of_pair, n_table, "time")
     groups = pairs_of(groups, row_of_pair, n_table, "groups")
     if groups is None and rows.table_row is not None:
@@ -149,16 +149,6 @@ def _encode(guard: Any, rows: TaskRows) -> tuple[NDArray[Any], NDArray[Any] | No
         )
     guard.classes_ = classes
     return y.reshape(-1), classes
-
-
-def _row_of_pair(rows: TaskRows, sample_weight: Any) -> IntVector:
-    if rows.table_row is not None:
-        return rows.table_row
-    n = len(rows.codes)
-    weight = np.ones(n) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    if weight.ndim == 0:
-        return np.arange(n, dtype=np.intp)
-    return np.flatnonzero(weight > 0)  # the door drops rows of weight zero
 
 
 def _progress(verbose: Any) -> Callable[[int, int, str], object]:
