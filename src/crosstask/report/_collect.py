@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from crosstask.report._data import Calibration, CoefficientTable, Column, ReportData, TaskResult
+from crosstask.report._shrinkage import collect_shrinkage
 
 BORROWING = ("absent-in-task", "constant-in-task")
 ROLES = (("task_column", "task"), ("time_column", "time, for the folds"), ("group_column", "group, for the folds"))
@@ -54,6 +55,7 @@ def collect(model: Any) -> ReportData:
         own=str(guard.own_),
         columns=_columns(model),
         coefficients=None if model.linear_ is None else _coefficients(model),
+        shrinkage=collect_shrinkage(model),
         calibration=() if classes is None else _calibration(model),
         findings=tuple((code, begun(sentence)) for code, sentence in findings if code not in BORROWING),
         borrowed=tuple((code, begun(sentence)) for code, sentence in findings if code in BORROWING),

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crosstask.report._advised import Advised
+from crosstask.report._shrinkage import Shrinkage
 
 Code = Literal["share", "blend", "alone", "borrowed"]
 FloatArray = NDArray[np.float64]
@@ -198,6 +199,8 @@ class ReportData:
         As the table was read, without task and target.
     coefficients : CoefficientTable or None
         For linear models.
+    shrinkage : Shrinkage or None
+        Own slopes and those that are used, where the own model has slopes.
     calibration : tuple of Calibration
         For classification.
     findings : tuple of (str, str)
@@ -228,6 +231,7 @@ class ReportData:
     own: str
     columns: tuple[Column, ...] = ()
     coefficients: CoefficientTable | None = None
+    shrinkage: Shrinkage | None = None
     calibration: tuple[Calibration, ...] = ()
     findings: tuple[tuple[str, str], ...] = ()
     borrowed: tuple[tuple[str, str], ...] = ()

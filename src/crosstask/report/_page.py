@@ -16,6 +16,7 @@ from crosstask.report._collect import collect
 from crosstask.report._data import ReportData
 from crosstask.report._figures import calibration_figure, forest_figure, gain_figure, weights_figure
 from crosstask.report._scale import gain_text, listed, loss_text, share_text
+from crosstask.report._shrinkage import shrinkage_figure
 from crosstask.report._tables import coefficient_rows, held_out_table, row_bars, score_table
 from crosstask.report._target import TargetReport, collect_target
 
@@ -88,6 +89,7 @@ def _context(data: ReportData) -> dict[str, Any]:
         "scores": score_table(data),
         "bars": row_bars(data),
         "forest": None if data.coefficients is None else forest_figure(data.coefficients),
+        "shrinkage": None if data.shrinkage is None else shrinkage_figure(data.shrinkage),
         "numbers": [] if data.coefficients is None else coefficient_rows(data.coefficients),
         "calibration": [calibration_figure(one) for one in data.calibration[:SHOWN_CLASSES]],
         "share": share_text,
