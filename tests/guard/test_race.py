@@ -125,11 +125,11 @@ def test_the_clock_drops_the_dearest_and_ends_the_folds_early(monkeypatch):
 
     monkeypatch.setattr("crosstask.guard._contest.fit_one", fit)
 
-    def run(budget):
+    def run(budget, **expected):
         now[0] = 0.0
         maker = type("NoFolds", (), {"inner": staticmethod(lambda train, seed: None)})()
         work = Work(rows, None, False, None, None)
-        core, pace = frozenset({0, 1}), Pace(budget / 0.94, start=0.0)
+        core, pace = frozenset({0, 1}), Pace(budget / 0.94, start=0.0, expected=expected)
         found = Contest(candidates, work, folds, maker, 0, None, lambda *a: None, core, None, pace).run()
         return now[0], [(one.name, one.fold) for one in found.left], int(found.fold.max()) + 1
 
@@ -137,6 +137,11 @@ def test_the_clock_drops_the_dearest_and_ends_the_folds_early(monkeypatch):
     assert run(20.0) == (15.0, [("dear", 1)], 5)  # 3 seconds tell what it takes; 5 folds and all rows of the rest: 12
     assert run(9.5) == (8.0, [("dear", 0)], 3)
     assert run(1.0)[1:] == ([("dear", 0)], 2)
+    too_much = {"own": 5.0, "pooled": 5.0, "dear": 3.0}
+    assert run(70.0, **too_much) == (30.0, [], 5)  # left out at first; comes back once the core took less
+    assert run(70.0, dear=np.inf) == (30.0, [], 5)
+    assert run(18.0, dear=np.inf) == (12.0, [("dear", 0)], 5)  # 8 of 18 are left after the folds: less than it takes
+    assert run(26.0, dear=np.inf) == (15.0, [("dear", 0)], 5)  # it may show what it takes, and that is too much
 
 
 def test_the_fit_on_all_rows_needs_time_for_all_rows_and_nothing_for_the_core(monkeypatch):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from crosstask.affinity import TaskAffinity
+    from crosstask.metrics import RowsSaved
 
 
 VERDICT = ("task", "code", "weights", "gain", "low", "high", "reason")
@@ -45,6 +46,11 @@ class Advice:
     standing : dict
         Where the comparison was interrupted: the number of ``"folds"`` held out by then, and the mean loss of each
         candidate on them, as a share of that of one model for each task.
+    curve : RowsSaved or None
+        Mean held-out losses of the own model and of the best one that shares on growing parts of the rows, and how many
+        rows that one saves; None where the rows or the time are too few, and in ``advice_``.
+    curve_of : str
+        The candidate whose curve it is, or why there is none.
     """
 
     estimator: Any
@@ -55,6 +61,8 @@ class Advice:
     seconds: dict[str, float]
     target: str | None = None
     standing: dict[str, float] = field(default_factory=dict[str, float])
+    curve: RowsSaved | None = None
+    curve_of: str = ""
 
     @property
     def interrupted(self) -> bool:
@@ -83,6 +91,27 @@ class Advice:
         from crosstask.advisor._first_line import first_line
 
         return first_line(self)
+
+    @property
+    def rows_saved(self) -> str:
+        """How many rows a task sharing saves, in a sentence; why there is no curve, where there is none."""
+        if self.curve is None:
+            return f"No learning curve: {self.curve_of}." if self.curve_of else ""
+        read = np.flatnonzero(self.curve.bound == "")
+        n = self.curve.n_rows
+        if len(read):
+            worth = n + self.curve.saved
+            first, last = int(read[0]), int(read[-1])
+            more = f", and with {n[last]:.0f} what they do with {worth[last]:.0f}" if last > first else ""
+            return (
+                f"With {n[first]:.0f} rows a task {self.curve_of!r} does what models of their own do with "
+                f"{worth[first]:.0f}{more}."
+            )
+        if self.curve.bound[0] == "at least":
+            return (
+                f"With {n[0]:.0f} rows a task {self.curve_of!r} does better than models of their own with {n[-1]:.0f}."
+            )
+        return f"{self.curve_of!r} saves no rows: models of their own are better with {n[0]:.0f} rows a task already."
 
     def frame(self) -> pd.DataFrame:
         """Return every candidate: candidate, kept, mean_loss (out of fold, mean over the tasks), reason.
@@ -129,17 +158,44 @@ class Advice:
         )
 
     def _advised(self) -> Any:
-        from crosstask.report import Advised, Compared, WhoHelps
+        from crosstask.report import Advised, Compared, Curve, WhoHelps
 
-        spent = {} if self.interrupted else self.estimator.training_summary_["seconds"]
+        spent = {} if self.interrupted else self.estimator.guard_._spent
+        memory = self._memory()
         losses = self.frame()["mean_loss"].to_numpy(dtype=np.float64)
         compared = [
-            Compared(one.name, one.kept, one.reason, float(loss), spent.get(one.name, np.nan))
+            Compared(
+                one.name,
+                one.kept,
+                one.reason,
+                float(loss),
+                spent.get(one.name, {}).get("seconds", np.nan),
+                memory.get(one.name, np.nan),
+            )
             for one, loss in zip(self.shortlist, losses, strict=True)
         ]
         findings = tuple((one.code, one.severity, one.text) for one in self.findings)
         who = None if self.affinity is None else WhoHelps.of(self.affinity)
-        return Advised(self.first_line, findings, tuple(compared), who)
+        curve = None
+        if self.curve is not None:
+            curve = Curve.of(self.curve, self.estimator.guard_.own_, self.curve_of)
+        return Advised(
+            self.first_line, findings, tuple(compared), who, plan=self._planned(), curve=curve, saved=self.rows_saved
+        )
+
+    def _memory(self) -> dict[str, float]:
+        """Bytes of the largest fit of each candidate: as pilots traced them, else as the memory of the process rose."""
+        if self.interrupted:
+            return {}
+        found = {name: one["memory"] for name, one in self.estimator.guard_._spent.items()}
+        plan = self.estimator.plan_
+        for job in [] if plan is None else plan.jobs:
+            found[job.method] = max(np.nan_to_num(job.memory), found.get(job.method, 0.0))
+        return found
+
+    def _planned(self) -> str:
+        plan = None if self.interrupted else self.estimator.plan_
+        return "" if plan is None else f"Planned: {plan.first_line}. It {plan.outcome}."
 
     def _must_be_whole(self, asked: str) -> None:
         if self.interrupted:
@@ -180,6 +236,8 @@ class Advice:
 
     def __str__(self) -> str:
         lines = [self.first_line, "", str(self.verdict)]
+        if self.curve is not None:
+            lines += ["", self.rows_saved]
         if self.findings:
             lines += ["", *map(str, self.findings)]
         return "\n".join(lines)

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import is_classifier
 
 from crosstask.advisor._advice import Advice
+from crosstask.advisor._curve import curve_of
 from crosstask.advisor._diagnose import diagnose
 from crosstask.advisor._findings import Finding, by_severity, findings_of, power_finding, size_findings
 from crosstask.advisor._shortlist import ALWAYS, Choice, shortlist, with_dropped
@@ -17,6 +18,7 @@ from crosstask.affinity._affinity import affinity_of, looks_like_classes
 from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor
 from crosstask.auto._candidates import DataShape, make_candidates
 from crosstask.auto._encoder import NumericEncoder
+from crosstask.auto._open import open_table
 from crosstask.auto._parts import each_pair, target_of
 from crosstask.auto._reader import TableReader
 from crosstask.auto._roles import find_roles
@@ -128,7 +130,8 @@ def advise(
         model.time_budget = max(SPARE * (time_budget - looked), 0.1)
     found = findings_of(diagnosis, rows.tasks, names, read)
     try:
-        model.fit(X, y, task=task)
+        opened = open_table(model, X, y, task, None)
+        model._close_table(opened)
     except KeyboardInterrupt:
         standing = getattr(getattr(model, "guard_", None), "_standing", {})
         seconds = {"look": looked, "compare": perf_counter() - start - looked}
@@ -137,8 +140,13 @@ def advise(
     gains = model.gain_
     found += [Finding("CT009", "note", text) for code, text in model.findings_ if code in SAID_TOO]
     found += power_finding(diagnosis.n, gains["low"].to_numpy(), gains["high"].to_numpy())
-    seconds = {"look": looked, "compare": perf_counter() - start - looked}
-    return Advice(model, diagnosis, by_severity(found), choices, affinity, seconds, target)
+    compared = perf_counter() - start
+    left = None if time_budget is None else SPARE * time_budget - compared
+    curve, shared = curve_of(model, opened.matrix, target_of(opened.rows), opened.rows.task, left)
+    seconds = {"look": looked, "compare": compared - looked, "curve": perf_counter() - start - compared}
+    return Advice(
+        model, diagnosis, by_severity(found), choices, affinity, seconds, target, curve=curve, curve_of=shared
+    )
 
 
 def advice_of(model: Any) -> Advice:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crosstask.affinity._gain import pairwise_gains
+from crosstask.affinity._gain import gains_alone
 from crosstask.affinity._moments import Moments
 from crosstask.affinity._pooling import Fold, pooled_slopes, predicted_losses
 
@@ -149,7 +149,7 @@ def _all_partitions(moments: Moments, ridge: float) -> list[IntVector]:
 def _dendrogram(moments: Moments, ridge: float) -> list[IntVector]:
     from scipy.cluster.hierarchy import cut_tree
 
-    tree = linkage_of(pairwise_gains(moments, ridge).gain / moments.noise)
+    tree = linkage_of(gains_alone(moments, ridge) / moments.noise)
     cuts = cut_tree(tree)  # column m: after m merges
     return [cuts[:, moments.n_tasks - k].astype(np.intp) for k in range(1, moments.n_tasks + 1)]
 

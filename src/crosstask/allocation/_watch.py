@@ -74,10 +74,11 @@ class Watch:
 
 
 def spent_by_method(spent: Iterable[Spent]) -> dict[str, dict[str, float]]:
-    """Return, for each method, the seconds of all its fits, and the largest rise of memory during one, in bytes."""
+    """Return the number and the seconds of the fits of each method, and the largest rise of memory in one, in bytes."""
     found: dict[str, dict[str, float]] = {}
     for one in spent:
-        total = found.setdefault(one.method, {"seconds": 0.0, "memory": 0.0})
+        total = found.setdefault(one.method, {"fits": 0.0, "seconds": 0.0, "memory": 0.0})
+        total["fits"] += 1
         total["seconds"] += one.seconds
         total["memory"] = max(total["memory"], one.memory)
     return found

@@ -99,6 +99,7 @@ class Contest:
             return
         self._folds_in_turn()
         if self.pace is not None:
+            self._second_chance(self.pace)
             self._drop(self.pace.too_dear(self._live, self.core, 0), int(self._fold.max()) + 1)
         self._round([K])
 
@@ -117,24 +118,45 @@ class Contest:
                 overlap = sum(len(test) / len(train) for train, test in self.folds[: k + 1])
                 self._drop(self.race.behind(self._predictions, self._fold, self._live, overlap), k + 1)
 
+    def _second_chance(self, pace: Pace) -> None:
+        """Hold the folds out for whom there seemed to be no time, the cheapest first, now that time was left over."""
+        done = int(self._fold.max()) + 1
+        names = [name for name, _ in self.candidates]
+        too_large = set[str]() if self.plan is None else {name for name, _ in self.plan.left_out}
+        early = [one for one in self._left if one.fold == 0 and one.name not in too_large]
+        for one in sorted(early, key=lambda one: pace.seconds.get(names.index(one.name), np.inf)):
+            c = names.index(one.name)
+            if not pace.may_return(c, self._live, done):
+                continue
+            self._live = sorted([*self._live, c])
+            self._round([0], only=c)
+            if pace.may_return(c, self._live, done - 1):
+                self._round(list(range(1, done)), only=c)
+                self._left.remove(one)
+            else:  # it takes longer than was thought
+                self._live.remove(c)
+
     def _drop(self, leaving: list[tuple[int, str]], folds: int) -> None:
         for c, reason in leaving:
             self._live.remove(c)
             self._left.append(Left(self.candidates[c][0], folds, reason))
 
-    def _round(self, parts: list[int]) -> None:
-        """Fit every live candidate on these parts, at once as far as there are workers, the longest fits first."""
-        jobs = [(c, k) for c in self._live for k in parts]
+    def _round(self, parts: list[int], only: int | None = None) -> None:
+        """Fit the live candidates (or one) on these parts, as many at once as there are workers, the longest first."""
+        jobs = [(c, k) for c in self._live if only in (None, c) for k in parts]
         if self.pace is not None:
             seconds = self.pace.seconds
             jobs.sort(key=lambda job: (job[0] not in self.core, -seconds.get(job[0], 0.0)))
         elif self.plan is not None:
             place = self.plan.places()
             jobs.sort(key=lambda job: place[self.candidates[job[0]][0], self._fold_name(job[1])])
-        total = self.done + len(jobs) + len(self._live) * (len(self._parts) - 1 - max(parts))
+        later = len(self._parts) - 1 - max(parts) if only is None else 1
+        total = self.done + len(jobs) + len(self._live) * later
         # one job at a time to each worker: joblib would put short ones into batches, and the last batch ends late
         one: Any = 1
-        results: Any = Parallel(n_jobs=self.n_jobs, batch_size=one, return_as="generator")(self._work(jobs))
+        results: Any = Parallel(n_jobs=self.n_jobs, batch_size=one, return_as="generator")(
+            self._work(jobs, sure=only is not None)
+        )
         with self._how().limits():
             self._gather(jobs, results, total)
 
@@ -156,11 +178,11 @@ class Contest:
         out = "when its turn came there was no time left for it"
         self._drop([(c, out) for c in dict.fromkeys(skipped)], min(k for _, k in jobs))
 
-    def _work(self, jobs: list[tuple[int, int]]) -> Iterator[Any]:
-        """Yield the fits; the clock is looked at when a worker asks for the next."""
+    def _work(self, jobs: list[tuple[int, int]], *, sure: bool) -> Iterator[Any]:
+        """Yield the fits; unless there surely is time, the clock is looked at when a worker asks for the next."""
         K = len(self.folds)
         for c, k in jobs:
-            if self.pace is not None and not self.pace.may_begin(c, self._live, self.core, K - k - 1):
+            if self.pace is not None and not sure and not self.pace.may_begin(c, self._live, self.core, K - k - 1):
                 yield delayed(_no_time)()
             else:
                 name, estimator = self.candidates[c]

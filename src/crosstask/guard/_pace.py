@@ -93,6 +93,18 @@ class Pace:
             return self.growth * seconds <= self.left()
         return seconds <= self.left() - self.needed([one for one in live if one in core], folds)
 
+    def may_return(self, c: int, live: Collection[int], folds: int) -> bool:
+        """Tell whether a candidate that was left out at the beginning fits in the time that the others left over.
+
+        ``live`` are those that are fitted on all rows in the end. One that nobody has timed may show what it takes
+        where a third of the budget is there.
+        """
+        seconds = self.seconds.get(c, float("inf"))
+        rest = self.left() - self.needed([one for one in live if one != c], 0)
+        if seconds == float("inf"):
+            return rest > self.budget / 3
+        return (folds + self.growth) * seconds / self.workers <= rest
+
     def stop(self, live: list[int], done: int) -> bool:
         """Tell whether the folds end here, so that the fits on all rows are ready in time."""
         return done >= FEWEST and self.needed(live, 1) > self.left()

@@ -3,6 +3,7 @@
 from crosstask.report._advised import Advised, Compared
 from crosstask.report._affinity import AffinityDisplay
 from crosstask.report._collect import collect
+from crosstask.report._curve import Curve
 from crosstask.report._data import Calibration, CoefficientTable, Column, HeldOut, HeldOutScores, ReportData, TaskResult
 from crosstask.report._displays import CalibrationDisplay, CoefficientsDisplay, GainDisplay, WeightsDisplay
 from crosstask.report._page import render, render_partial, render_target, write_report
@@ -18,6 +19,7 @@ __all__ = [
     "CoefficientsDisplay",
     "Column",
     "Compared",
+    "Curve",
     "GainDisplay",
     "HeldOut",
     "HeldOutScores",

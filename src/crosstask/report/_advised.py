@@ -5,19 +5,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from crosstask.report._curve import Curve
 from crosstask.report._scale import loss_text
 from crosstask.report._who import WhoHelps
 
 
 @dataclass(frozen=True)
 class Compared:
-    """A candidate: whether it was compared to the end, why, its mean held-out loss (NaN: none) and its seconds."""
+    """A candidate: whether it was compared to the end, why, its mean held-out loss, seconds and bytes, or NaN."""
 
     name: str
     kept: bool
     reason: str
     loss: float
     seconds: float = math.nan
+    memory: float = math.nan
 
     @property
     def loss_said(self) -> str:
@@ -39,6 +41,12 @@ class Advised:
         Every candidate.
     who : WhoHelps or None
         Gains of all pairs.
+    plan : str
+        What the fits were expected to take, and what they took.
+    curve : Curve or None
+        Learning curves.
+    saved : str
+        How many rows sharing saves, in a sentence.
     interrupted : bool
         Whether the comparison did not come to its end.
     """
@@ -47,11 +55,21 @@ class Advised:
     findings: tuple[tuple[str, str, str], ...] = ()
     compared: tuple[Compared, ...] = ()
     who: WhoHelps | None = None
+    plan: str = ""
+    curve: Curve | None = None
+    saved: str = ""
     interrupted: bool = False
 
     @property
-    def bars(self) -> list[tuple[str, float, str]]:
-        """Name, share of the longest time in percent, and seconds in words."""
+    def bars(self) -> list[tuple[str, float, str, str]]:
+        """Name, share of the longest time in percent, and seconds and memory in words."""
         timed = [one for one in self.compared if math.isfinite(one.seconds)]
         longest = max((one.seconds for one in timed), default=0.0) or 1.0
-        return [(one.name, round(100 * one.seconds / longest, 1), f"{one.seconds:.2g} s") for one in timed]
+        return [
+            (one.name, round(100 * one.seconds / longest, 1), f"{one.seconds:.2g} s", _megabytes(one.memory))
+            for one in timed
+        ]
+
+
+def _megabytes(memory: float) -> str:
+    return "" if not math.isfinite(memory) else f"{memory / 1e6:.0f} MB" if memory >= 1e6 else "under 1 MB"
