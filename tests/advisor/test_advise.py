@@ -16,6 +16,7 @@ from sklearn.linear_model import Ridge
 
 from crosstask import CrossTaskRegressor, advise
 from crosstask.advisor import Advice
+from crosstask.auto._open import open_table
 
 
 @pytest.fixture(scope="module")
@@ -180,13 +181,12 @@ class Stopped(RegressorMixin, BaseEstimator):
 
 def test_an_interrupted_comparison_leaves_what_was_known(shops, monkeypatch, tmp_path):
     frame, y = shops
-    listed = CrossTaskRegressor.fit
 
-    def fit(self, X, y, **rest):
-        self.candidates = ["own", "pooled", ("stopped", Stopped())]
-        return listed(self, X, y, **rest)
+    def open_with_it(model, *rest):
+        model.candidates = ["own", "pooled", ("stopped", Stopped())]
+        return open_table(model, *rest)
 
-    monkeypatch.setattr(CrossTaskRegressor, "fit", fit)
+    monkeypatch.setattr("crosstask.advisor._advise.open_table", open_with_it)
     advice = advise(frame, y, task_column="shop", random_state=0)
     assert advice.interrupted
     assert advice.first_line.startswith("Interrupted after 1 fold: nothing is recommended; so far ")

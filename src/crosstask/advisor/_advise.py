@@ -14,7 +14,8 @@ from crosstask.advisor._diagnose import diagnose
 from crosstask.advisor._findings import Finding, by_severity, findings_of, power_finding, size_findings
 from crosstask.advisor._shortlist import ALWAYS, Choice, shortlist, with_dropped
 from crosstask.affinity import TaskAffinity
-from crosstask.affinity._affinity import affinity_of, looks_like_classes
+from crosstask.affinity._affinity import affinity_of
+from crosstask.affinity._read import looks_like_classes
 from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor
 from crosstask.auto._candidates import DataShape, make_candidates
 from crosstask.auto._encoder import NumericEncoder
