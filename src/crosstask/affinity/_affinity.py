@@ -135,7 +135,7 @@ def affinity_of(
     """
     if len(tasks) < 2:
         raise ValueError(
-            f"task_affinity compares tasks, and there is one only ({tasks[0]!r}): give task= or task_column=."
+            f"task_affinity compares tasks, and there is one only ({tasks.tolist()[0]!r}): give task= or task_column=."
         )
     working = working_rows(data)
     parts = [pairwise_gains(one.moments()) for one in working]
