@@ -124,7 +124,7 @@ class Contest:
         names = [name for name, _ in self.candidates]
         too_large = set[str]() if self.plan is None else {name for name, _ in self.plan.left_out}
         early = [one for one in self._left if one.fold == 0 and one.name not in too_large]
-        for one in sorted(early, key=lambda one: pace.seconds.get(names.index(one.name), np.inf)):
+        for one in sorted(early if done else [], key=lambda one: pace.seconds.get(names.index(one.name), np.inf)):
             c = names.index(one.name)
             if not pace.may_return(c, self._live, done):
                 continue
