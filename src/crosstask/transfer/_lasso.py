@@ -23,7 +23,7 @@ class LassoOptions:
 
     loss: Loss
     standardize: bool = True
-    tol: float = 1e-8
+    tol: float = 1e-6
     max_iter: int = 10_000
 
 

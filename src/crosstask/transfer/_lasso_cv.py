@@ -15,7 +15,7 @@ from crosstask.transfer._selection import CAUTION, mean_and_error
 
 IntVector = NDArray[np.intp]
 CHUNK = 10  # alphas between two looks at the held-out loss
-POLISH = 1e-5  # of the tolerance, for the fit that is kept
+POLISH = 1e-7  # of the tolerance, for the fit that is kept
 PATIENCE = 10  # alphas without a lower held-out loss after which a path ends
 
 

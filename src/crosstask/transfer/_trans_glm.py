@@ -53,7 +53,7 @@ class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
         Length of a path.
     standardize : bool, default=True
         False penalises every column alike.
-    tol : float, default=1e-8
+    tol : float, default=1e-6
         A sweep of coordinate descent ends where no step gains more than this share of the variance of y.
     max_iter : int, default=10000
         Most sweeps for one alpha.
@@ -146,7 +146,7 @@ class TransGLMRegressor(TransGLMBase, RegressorMixin, BaseEstimator):
         cv: Any = 10,
         n_alphas: int = 50,
         standardize: bool = True,
-        tol: float = 1e-8,
+        tol: float = 1e-6,
         max_iter: int = 10_000,
         random_state: Any = None,
         intervals: bool = False,
@@ -276,7 +276,7 @@ debias_path_, gap_, source_tasks_
         cv: Any = 10,
         n_alphas: int = 50,
         standardize: bool = True,
-        tol: float = 1e-8,
+        tol: float = 1e-6,
         max_iter: int = 10_000,
         random_state: Any = None,
     ) -> None:

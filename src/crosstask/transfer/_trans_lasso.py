@@ -121,7 +121,7 @@ class TransLasso(TransGLMBase, RegressorMixin, BaseEstimator):
         cv: Any = 5,
         n_alphas: int = 50,
         standardize: bool = True,
-        tol: float = 1e-8,
+        tol: float = 1e-6,
         max_iter: int = 10_000,
         random_state: Any = None,
     ) -> None:
