@@ -142,9 +142,9 @@ def main(which: str | None, n_draws: int) -> None:
         heart("va", 40, n_draws or 20)
         heart("switzerland", 20, n_draws or 20)
     if which in (None, "amazon"):
-        amazon(n_draws or 5)
+        amazon(n_draws or 3)
     if which in (None, "digits"):
-        digits(n_draws or 3)
+        digits(n_draws or 5)
 
 
 if __name__ == "__main__":

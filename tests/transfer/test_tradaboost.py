@@ -179,3 +179,37 @@ def test_lines_for_targets_that_say_too_little():
         TrAdaBoostR2(n_steps=1).fit(X, X[:, 0])
     with pytest.raises(ValueError, match="y holds one class"):
         TrAdaBoostClassifier(target_task="new").fit(X, np.zeros(160, dtype=int), task=TASK)
+
+
+def test_the_best_source_of_each_round_is_a_hand_computation():
+    """Every source with the target, and the target alone; the least error is kept, and only its source pays."""
+    X, y = rows("flipped")
+    target, n_rounds = TASK == "new", 6
+    falls = 1 / (1 + np.sqrt(2 * np.log((~target).sum()) / n_rounds))
+    names = sorted(set(TASK[~target]))
+    parts = {-1: target, **{k: target | (name == TASK) for k, name in enumerate(names)}}
+    w, votes, bases, origins = np.ones(len(y)) / len(y), [], [], []
+    for _ in range(n_rounds):
+        found = []
+        for origin, used in parts.items():
+            scaled = w[used] * used.sum() / w[used].sum()
+            base = LogisticRegression().fit(X[used], y[used], sample_weight=scaled)
+            loss = np.abs(base.predict_proba(X)[:, 1] - y)
+            found.append((w[target] @ loss[target] / w[target].sum(), origin, base, loss))
+        error, origin, base, loss = min(found, key=lambda one: one[0])
+        if error >= 0.5 and bases:
+            break
+        votes.append(np.log((1 - error) / error))
+        bases.append(base)
+        origins.append(origin)
+        pays = (names[origin] == TASK) if origin >= 0 else np.zeros(len(y), dtype=bool)
+        w = w * np.where(target, (error / (1 - error)) ** -loss, np.where(pays, falls**loss, 1.0))
+        w /= w.sum()
+    options = {"sources": "best", "n_estimators": n_rounds, "early_stopping": False, "target_task": "new"}
+    model = TrAdaBoostClassifier(LogisticRegression(), **options).fit(X, y, task=TASK)
+    half = range(int(np.ceil(len(bases) / 2)) - 1, len(bases))
+    total = sum(votes[t] for t in half)
+    by_hand = sum(votes[t] * bases[t].predict_proba(X)[:, 1] for t in half) / total
+    assert_allclose(model.estimator_votes_, votes, rtol=1e-6)
+    assert_allclose(model.predict_proba(X)[:, 1], by_hand, atol=1e-8)
+    assert_allclose(model.source_share_, [sum(votes[t] for t in half if origins[t] == k) / total for k in range(2)])
