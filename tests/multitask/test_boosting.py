@@ -166,7 +166,9 @@ def test_surely_less():
     ("options", "words"),
     [
         ({"start": "ridge"}, "start='ridge' is not known"),
-        ({"max_iter": 0}, "max_iter=0 must be at least 1"),
+        ({"max_iter": 0}, "max_iter=0 must be a whole number of trees, at least 1"),
+        ({"max_iter": "many"}, "max_iter='many' must be a whole number"),
+        ({"learning_rate": -1.0}, "learning_rate=-1.0 must be a positive number"),
         ({"min_task_rows": 3}, "min_task_rows=3"),
         ({"unseen_task": "guess"}, "unseen_task='guess'"),
     ],

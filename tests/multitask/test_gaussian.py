@@ -11,6 +11,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct, Matern, WhiteKernel
 
 from crosstask.multitask import MultiTaskGPRegressor
+from crosstask.multitask.gaussian._covariance import Covariance
 from crosstask.multitask.gaussian._fit import maximise, sample_blocks, spread_rows
 from crosstask.multitask.gaussian._inducing import exact_tasks, inducing_posterior
 from crosstask.multitask.gaussian._likelihood import GPRows, Shape, negative_log_likelihood
@@ -82,13 +83,13 @@ def test_gradient_of_the_marginal_likelihood(kernel):
     rows = GPRows(X, task, y, rng.uniform(1, 3, size=25))
     shape = Shape(len(kernel.theta), 3, 2)
     at = np.concatenate([kernel.theta, rng.normal(size=6), rng.normal(size=6) - 1.0])
-    assert shape.n_parameters == len(at)
+    assert sum(shape.sizes) == len(at)
     value, gradient = negative_log_likelihood(at, rows, kernel, shape)
     differences = approx_fprime(at, lambda p: negative_log_likelihood(p, rows, kernel, shape)[0], 1e-6)
     np.testing.assert_allclose(gradient, differences, rtol=2e-4, atol=2e-4)
     once = GPRows(X, task, y, np.ones(25))
     value, _ = negative_log_likelihood(at, once, kernel, shape)
-    _, L, own, noise = shape.cut(at)
+    _, _, L, own, noise = shape.cut(at)
     sigma = (L @ L.T + np.diag(own))[task[:, None], task] * kernel(X) + np.diag(noise[task])
     assert value == pytest.approx(-multivariate_normal(np.zeros(25), sigma).logpdf(y), abs=1e-8)
 
@@ -111,12 +112,8 @@ def test_a_weight_is_a_repetition():
 def test_the_inducing_posterior_is_a_dense_solve_with_the_covariance_it_states(whole):
     X, y, task = simulate(60, 3, 5)
     loadings = np.array([[1.0], [0.8], [-0.5]])
-    B, noise, kernel, chosen = (
-        loadings @ loadings.T + 0.2 * np.eye(3),
-        np.array([0.1, 0.2, 0.05]),
-        RBF(1.0),
-        np.arange(0, 60, 4),
-    )
+    B, noise = loadings @ loadings.T + 0.2 * np.eye(3), np.array([0.1, 0.2, 0.05])
+    kernel, chosen = RBF(1.0), np.arange(0, 60, 4)
     new, to = np.random.default_rng(1).uniform(-2, 2, size=(12, 2)), np.arange(12) % 3
     Z, t = np.vstack([X, new]), np.concatenate([task, to])
     full = B[t[:, None], t] * kernel(Z)
@@ -128,10 +125,9 @@ def test_the_inducing_posterior_is_a_dense_solve_with_the_covariance_it_states(w
     cross = stated[60:, :60]
     mean = cross @ np.linalg.solve(sigma, y)
     variance = np.diag(full)[60:] - np.einsum("ij,ji->i", cross, np.linalg.solve(sigma, cross.T))
-    posterior = inducing_posterior(
-        GPRows(X, task, y, np.ones(60)), kernel, B, noise, chosen, np.array(whole, dtype=int)
-    )
-    found = posterior.at(new, to, B[to], np.diag(B)[to], spread=True)
+    prior = Covariance.plain(kernel, loadings @ loadings.T, np.full(3, 0.2))
+    posterior = inducing_posterior(GPRows(X, task, y, np.ones(60)), prior, noise, chosen, np.array(whole, dtype=int))
+    found = posterior.at(new, to, prior, spread=True)
     np.testing.assert_allclose(found[0], mean, atol=1e-6)
     np.testing.assert_allclose(found[1], variance, atol=1e-6)
 
@@ -139,22 +135,23 @@ def test_the_inducing_posterior_is_a_dense_solve_with_the_covariance_it_states(w
 def test_with_every_row_inducing_the_posterior_is_the_exact_one():
     X, y, task = simulate(40, 2, 5)
     rows = GPRows(X, task, y, np.ones(40))
-    kernel, B, noise = RBF(1.0), np.array([[1.0, 0.6], [0.6, 0.8]]), np.array([0.1, 0.2])
-    exact = exact_posterior(rows, kernel, B, noise).at(X, task, B[task], np.diag(B)[task], spread=True)
+    prior = Covariance.plain(RBF(1.0), np.array([[1.0, 0.6], [0.6, 0.7]]), np.array([0.0, 0.1]))
+    noise = np.array([0.1, 0.2])
+    exact = exact_posterior(rows, prior, noise).at(X, task, prior, spread=True)
     for whole in ([], [0, 1]):
-        posterior = inducing_posterior(rows, kernel, B, noise, np.arange(40), np.array(whole, dtype=int))
-        close = posterior.at(X, task, B[task], np.diag(B)[task], spread=True)
+        posterior = inducing_posterior(rows, prior, noise, np.arange(40), np.array(whole, dtype=int))
+        close = posterior.at(X, task, prior, spread=True)
         np.testing.assert_allclose(exact[0], close[0], atol=1e-4)
         np.testing.assert_allclose(exact[1], close[1], atol=1e-4)
 
 
 def test_tasks_that_share_nothing_are_exact_however_few_the_inducing_rows():
     X, y, task = simulate(90, 3, 6)
-    rows, kernel, B, noise = GPRows(X, task, y, np.ones(90)), RBF(1.0), np.eye(3), np.full(3, 0.1)
-    exact = exact_posterior(rows, kernel, B, noise).at(X, task, B[task], np.ones(90), spread=True)
-    close = inducing_posterior(rows, kernel, B, noise, np.array([0, 50]), np.arange(3)).at(
-        X, task, B[task], np.ones(90), spread=True
-    )
+    rows, noise = GPRows(X, task, y, np.ones(90)), np.full(3, 0.1)
+    prior = Covariance.plain(RBF(1.0), np.zeros((3, 3)), np.ones(3))
+    exact = exact_posterior(rows, prior, noise).at(X, task, prior, spread=True)
+    posterior = inducing_posterior(rows, prior, noise, np.array([0, 50]), np.arange(3))
+    close = posterior.at(X, task, prior, spread=True)
     np.testing.assert_allclose(exact[0], close[0], atol=1e-6)
     np.testing.assert_allclose(exact[1], close[1], atol=1e-6)
 
@@ -186,10 +183,10 @@ def test_inducing_rows_without_noise_are_no_trouble():
     rng = np.random.default_rng(0)
     X, task = rng.uniform(-2, 2, size=(400, 1)), np.arange(400) % 2
     rows = GPRows(X, task, np.sin(X[:, 0]), np.ones(400))
-    B = np.array([[1.0, 0.99], [0.99, 1.0]])
+    prior = Covariance.plain(RBF(1.5), np.full((2, 2), 0.99), np.full(2, 0.01))
     for whole in ([], [0, 1]):
-        posterior = inducing_posterior(rows, RBF(1.5), B, np.full(2, 1e-7), np.arange(300), np.array(whole, dtype=int))
-        mean, variance = posterior.at(X, task, B[task], np.ones(400), spread=True)
+        posterior = inducing_posterior(rows, prior, np.full(2, 1e-7), np.arange(300), np.array(whole, dtype=int))
+        mean, variance = posterior.at(X, task, prior, spread=True)
         np.testing.assert_allclose(mean, rows.y, atol=1e-3)
         assert (variance < 1e-3).all()
 
@@ -225,8 +222,8 @@ def test_plausible_parameters_have_the_covariance_of_laplace():
     objective = Objective([GPRows(X, task, y, np.ones(80))], kernel, shape, Prior.make(kernel, shape))
     best = maximise(objective, 0, 500, 1e-12, 0)
     curvature = approx_fprime(best.vector, lambda at: objective(at)[1], 1e-5)
-    points = plausible_parameters(best.vector, objective, [(None, None)] * shape.n_parameters)
-    assert len(points) == 2 * shape.n_parameters
+    points = plausible_parameters(best.vector, objective, [(None, None)] * sum(shape.sizes))
+    assert len(points) == 2 * sum(shape.sizes)
     np.testing.assert_allclose(points.mean(axis=0), best.vector, atol=1e-12)
     apart = (points - best.vector).T @ (points - best.vector) / len(points)
     values, vectors = np.linalg.eigh((curvature + curvature.T) / 2)
@@ -238,10 +235,10 @@ def test_turning_the_loadings_is_no_uncertainty():
     kernel, shape = RBF([1.0, 1.0]), Shape(2, 3, 2)
     objective = Objective([GPRows(X, task, y, np.ones(80))], kernel, shape, Prior.make(kernel, shape))
     best = maximise(objective, 0, 500, 1e-12, 0).vector
-    loadings = shape.cut(best)[1]
+    loadings = shape.cut(best).loadings
     turn = loadings @ np.array([[0.0, 1.0], [-1.0, 0.0]])
-    for point in plausible_parameters(best, objective, [(None, None)] * shape.n_parameters):
-        moved = shape.cut(point)[1] - loadings
+    for point in plausible_parameters(best, objective, [(None, None)] * sum(shape.sizes)):
+        moved = shape.cut(point).loadings - loadings
         assert abs(np.sum(moved * turn)) < 1e-3 * np.linalg.norm(turn)
 
 
@@ -302,7 +299,8 @@ def test_unseen_tasks_and_a_task_of_one_row(fitted):
     ("options", "words"),
     [
         ({"kernel": "rbf"}, "kernel='rbf' is no kernel of sklearn.gaussian_process"),
-        ({"rank": 0}, "rank=0 must be at least 1"),
+        ({"rank": 0}, "rank=0 must be a whole number, at least 1"),
+        ({"rank": "2"}, "rank='2' must be a whole number, at least 1"),
         ({"unseen_task": "x"}, "unseen_task='x'"),
     ],
 )
@@ -318,3 +316,53 @@ def test_too_few_iterations_are_reported(fitted):
     _, X, y, task = fitted
     with pytest.warns(ConvergenceWarning, match="max_iter=2"):
         MultiTaskGPRegressor(n_restarts=0, max_iter=2).fit(X, y, task=task)
+
+
+def test_own_kernels_gradient_and_dense_covariance():
+    rng = np.random.default_rng(3)
+    X, y, task = simulate(25, 3, 3)
+    rows, kernel, shape = (
+        GPRows(X, task, y, rng.uniform(1, 3, size=25)),
+        RBF([0.8, 1.3]),
+        Shape(2, 3, 2, own_kernels=True),
+    )
+    at = np.concatenate([kernel.theta, 0.5 * rng.normal(size=6), rng.normal(size=6), rng.normal(size=6) - 1.0])
+    assert sum(shape.sizes) == len(at)
+    _, gradient = negative_log_likelihood(at, rows, kernel, shape)
+    differences = approx_fprime(at, lambda p: negative_log_likelihood(p, rows, kernel, shape)[0], 1e-6)
+    np.testing.assert_allclose(gradient, differences, rtol=2e-4, atol=2e-4)
+    theta, apart, L, own, noise = shape.cut(at)
+    sigma = (L @ L.T)[task[:, None], task] * RBF(np.exp(theta))(X) + np.diag(noise[task])
+    for t in range(3):
+        sigma += own[t] * np.outer(task == t, task == t) * RBF(np.exp(theta + apart[t]))(X)
+    value, _ = negative_log_likelihood(at, GPRows(X, task, y, np.ones(25)), kernel, shape)
+    assert value == pytest.approx(-multivariate_normal(np.zeros(25), sigma).logpdf(y), abs=1e-8)
+    prior, new = shape.covariance(at, kernel), rng.uniform(-2, 2, size=(6, 2))
+    to, mix = np.array([0, 1, 2, 0, -1, -1]), np.vstack([np.diag([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0]) / 3])
+    Z, t = np.vstack([np.repeat(new, 3, axis=0), X]), np.concatenate([np.tile(np.arange(3), 6), task])
+    full = (L @ L.T)[t[:, None], t] * RBF(np.exp(theta))(Z)
+    for k in range(3):
+        full += own[k] * np.outer(t == k, t == k) * RBF(np.exp(theta + apart[k]))(Z)
+    weights = np.zeros((6, 18))
+    for i in range(6):
+        weights[i, 3 * i : 3 * i + 3] = mix[to[i]]
+    scaled = prior.in_units(np.array([1.0, 2.0, 3.0]))
+    np.testing.assert_allclose(scaled.across(new, to, X, task), weights @ full[:18, 18:], atol=1e-12)
+    np.testing.assert_allclose(scaled.variance(new, to), np.diag(weights @ full[:18, :18] @ weights.T), atol=1e-12)
+    np.testing.assert_allclose(prior.of_rows(X, task), full[18:, 18:], atol=1e-12)
+
+
+def test_kernels_of_their_own_are_found_where_tasks_bend_differently_and_rows_are_many():
+    rng = np.random.default_rng(0)
+    X, task = rng.uniform(-2, 2, size=(600, 1)), np.arange(600) % 2
+    y = np.where(task == 0, np.sin(X[:, 0]), np.sin(X[:, 0]) + np.sin(4 * X[:, 0])) + 0.1 * rng.normal(size=600)
+    options = {"rank": 1, "n_restarts": 0, "max_fit_rows": 150, "random_state": 0}
+    apart = MultiTaskGPRegressor(**options).fit(X, y, task=task)
+    alike = MultiTaskGPRegressor(own_kernels=False, **options).fit(X, y, task=task)
+    assert alike.own_kernels_ is None
+    assert apart.log_marginal_likelihood_ > alike.log_marginal_likelihood_ + 2.0
+    assert apart.own_kernels_[1].length_scale < 0.5 * apart.own_kernels_[0].length_scale
+    same = np.where(task == 0, 1.0, -1.0) * np.sin(2 * X[:, 0]) + 0.3 * rng.normal(size=600)
+    assert MultiTaskGPRegressor(**options).fit(X, same, task=task).own_kernels_ is None
+    with pytest.raises(ValueError, match="own_kernels='yes' is not known"):
+        MultiTaskGPRegressor(own_kernels="yes").fit(X, y, task=task)

@@ -224,8 +224,10 @@ def test_what_does_not_fit_is_refused_in_one_line(rows, options, words):
 def test_one_class_in_each_task_leaves_nothing_to_learn(rows):
     X, _, task = rows
     label = np.array(["ill", "well", "ill"])[task]
-    with pytest.raises(ValueError, match=r"each of the 3 tasks.* holds one class.*set sharing above 0"):
+    with pytest.raises(ValueError, match=r"each of the 3 tasks.* holds one class.*set sharing above 0, or"):
         MultiTaskSVC(sharing=0.0).fit(X, label, task=task)
+    with pytest.raises(ValueError, match="set sharing above 0 \\('auto' chose 0"):
+        MultiTaskSVC().fit(X, label, task=task)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import Tags
 
-from crosstask.multitask._support import Folds, IntVector, check_option, refuse_no_columns
+from crosstask.multitask._support import Folds, IntVector, check_option, is_number, refuse_no_columns
 from crosstask.multitask._tuning import read_folds
 from crosstask.multitask._wrapper import UNSEEN
 from crosstask.multitask.boosting._design import BoostingDesign
@@ -197,8 +197,10 @@ class TaskBoosting(TaskMixin):
     def _check_options(self) -> None:
         check_option("unseen_task", self.unseen_task, UNSEEN)
         check_option("start", self.start, STARTS)
-        if int(self.max_iter) < 1:
-            raise ValueError(f"max_iter={self.max_iter!r} must be at least 1.")
+        if not is_number(self.max_iter) or self.max_iter < 1:
+            raise ValueError(f"max_iter={self.max_iter!r} must be a whole number of trees, at least 1.")
+        if not is_number(self.learning_rate) or self.learning_rate <= 0:
+            raise ValueError(f"learning_rate={self.learning_rate!r} must be a positive number.")
         if self.min_task_rows is not None and self.min_task_rows < 10:
             raise ValueError(f"min_task_rows={self.min_task_rows!r} must be at least 10, or None for no own stages.")
         if self.monotonic_cst is not None and self.start == "linear":

@@ -26,7 +26,7 @@ class MultiTaskBoostingClassifier(TaskBoosting, ClassifierMixin, BaseEstimator):
     F is scikit-learn's histogram boosting with the task as a category, or the log odds of a linear shared model
     (:class:`MultiTaskClassifier`) plus what boosting adds to them, as a race on rows held out decides. scikit-learn's
     boosting has no offset for the log loss: stages on an offset are regressions of :math:`4 (y - p)`, the gradient over
-    the bound of the curvature, five trees at a time. Several classes have one such regression each, of
+    the bound of the curvature, twenty trees at a time. Several classes have one such regression each, of
     :math:`2 (y_k - p_k)`.
 
     Parameters
@@ -62,11 +62,11 @@ class MultiTaskBoostingClassifier(TaskBoosting, ClassifierMixin, BaseEstimator):
     --------
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
-    >>> X, task = rng.normal(size=(600, 2)), np.repeat(["a", "b", "c"], 200)
-    >>> y = np.where(X[:, 0] + np.abs(X[:, 1]) + rng.logistic(size=600) > 1, "ill", "well")
+    >>> X, task = rng.normal(size=(900, 2)), np.repeat(["a", "b", "c"], 300)
+    >>> y = np.where(X[:, 0] + 2 * np.abs(X[:, 1]) + rng.logistic(size=900) > 2, "ill", "well")
     >>> model = MultiTaskBoostingClassifier().fit(X, y, task=task)
     >>> model.predict_proba([[1.0, 2.0]], task=["b"]).round(1)
-    array([[0.8, 0.2]])
+    array([[0.9, 0.1]])
     """
 
     classes_: NDArray[Any]

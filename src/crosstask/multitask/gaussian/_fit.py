@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from crosstask.multitask.gaussian._likelihood import GPRows, Shape
-from crosstask.multitask.gaussian._prior import USUAL_VARIANCE, Objective
+from crosstask.multitask.gaussian._prior import USUAL_VARIANCE, Objective, Prior
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-_LOG_OWN, _LOG_NOISE = (-12.0, 4.0), (-12.0, 2.0)
+_LOG_OWN, _LOG_NOISE, _APART = (-12.0, 4.0), (-12.0, 2.0), (-4.0, 4.0)
 _START_SHARED = 0.7
 WHOLE_BLOCKS = 8
 
@@ -78,6 +78,80 @@ class Optimum:
     converged: bool
 
 
+@dataclass(frozen=True)
+class Search:
+    """How parameters are looked for.
+
+    Parameters
+    ----------
+    own_kernels : bool or "auto"
+        Whether each task's own part has a kernel of its own; "auto" asks the likelihood, where there are many rows.
+    n_restarts, max_iter, tol
+        Of L-BFGS.
+    max_fit_rows : int
+        Rows of a block of the likelihood.
+    seed : int
+    """
+
+    own_kernels: bool | str
+    n_restarts: int
+    max_iter: int
+    tol: float
+    max_fit_rows: int
+    seed: int
+
+    def run(self, rows: GPRows, kernel: Any, shape: Shape) -> tuple[Optimum, Objective]:
+        """Return the best parameters found, and what they maximise.
+
+        Rows of all tasks come first, from every start; then each task's own rows are added. Kernels of the tasks' own
+        start where each task by itself has ended, and stay where they are asked for, or where the likelihood rises by
+        more than they have parameters (Akaike's criterion).
+        """
+        blocks = [rows]
+        many = len(rows.y) > self.max_fit_rows
+        if many:
+            blocks = sample_blocks(rows, shape.n_tasks, self.max_fit_rows, self.seed)
+        objective = Objective(blocks[:1], kernel, shape, Prior.make(kernel, shape))
+        best = maximise(objective, self.n_restarts, self.max_iter, self.tol, self.seed)
+        if shape.n_tasks == 1:
+            return best, objective
+        if many:
+            objective = replace(objective, blocks=blocks)
+            best = maximise_from(best.vector, objective, self.max_iter, self.tol)
+        if shape.n_theta == 0 or not (self.own_kernels is True or (self.own_kernels == "auto" and many)):
+            return best, objective
+        wider = replace(shape, own_kernels=True)
+        asked = Objective(blocks, kernel, wider, Prior.make(kernel, wider))
+        found = maximise_from(self._from_each_alone(best.vector, asked), asked, self.max_iter, self.tol)
+        pays = found.log_likelihood - best.log_likelihood > wider.sizes[1]
+        return (found, asked) if pays or self.own_kernels is True else (best, objective)
+
+    def _from_each_alone(self, together: Array, objective: Objective) -> Array:
+        """Return a start: what tasks share as found together, kernels and noises of each as found by itself.
+
+        Half of the variance that a task has by itself is its own.
+        """
+        kernel, shape = objective.kernel, replace(objective.shape, own_kernels=False)
+        single = Shape(shape.n_theta, 1, 1)
+        theta, _, loadings, own, noise = shape.cut(together)
+        apart = np.zeros((shape.n_tasks, shape.n_theta))
+        for t in range(shape.n_tasks):
+            rows = _rows_of(objective.blocks, t)
+            aim = Objective([rows], kernel, single, Prior.make(kernel, single))
+            alone = maximise(aim, 0, self.max_iter, self.tol, self.seed)
+            theta_t, _, loading, rest, errors = single.cut(alone.vector)
+            apart[t] = np.clip(theta_t - theta, *_APART)
+            own[t], noise[t] = 0.5 * (float(loading[0, 0]) ** 2 + rest[0]), errors[0]
+        return np.concatenate([theta, apart.ravel(), loadings.ravel(), np.log(own), np.log(noise)])
+
+
+def _rows_of(blocks: list[GPRows], task: int) -> GPRows:
+    """Return a task's rows in the block that holds most of them."""
+    block = max(blocks, key=lambda rows: np.count_nonzero(rows.codes == task))
+    own = _take(block, np.flatnonzero(block.codes == task))
+    return replace(own, codes=np.zeros_like(own.codes))
+
+
 def maximise(objective: Objective, n_restarts: int, max_iter: int, tol: float, seed: int) -> Optimum:
     """Run L-BFGS from the default start and from random ones, and return the best end."""
     rng = np.random.default_rng(seed)
@@ -105,8 +179,14 @@ def maximise_from(start: Array, objective: Objective, max_iter: int, tol: float)
 def bounds_of(kernel: Any, shape: Shape) -> list[Any]:
     """Return the bounds of each parameter, None for no bound."""
     lengths = [tuple(pair) for pair in np.atleast_2d(kernel.bounds)] if shape.n_theta else []
-    loadings = [(None, None)] * (shape.n_tasks * shape.rank)
-    return [*lengths, *loadings, *[_LOG_OWN] * shape.n_tasks, *[_LOG_NOISE] * shape.n_tasks]
+    _, n_apart, n_loadings, n_tasks, _ = shape.sizes
+    return [
+        *lengths,
+        *[_APART] * n_apart,
+        *[(None, None)] * n_loadings,
+        *[_LOG_OWN] * n_tasks,
+        *[_LOG_NOISE] * n_tasks,
+    ]
 
 
 def _start(kernel: Any, shape: Shape, rng: np.random.Generator, *, random: bool) -> Array:

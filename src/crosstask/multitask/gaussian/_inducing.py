@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 
+from crosstask.multitask.gaussian._covariance import Covariance
 from crosstask.multitask.gaussian._likelihood import GPRows
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-_JITTER = 1e-8  # of B_tt k(x, x): inducing rows may be alike
+_JITTER = 1e-8  # of the variance: inducing rows may be alike
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,6 @@ class InducingPosterior:
     covariance: a block for each task in ``own``, and a diagonal for the rows of all others.
     """
 
-    kernel: Any
     X_train_: Array
     codes: Ints
     coef: Array
@@ -57,19 +56,19 @@ class InducingPosterior:
     inner: Array
     own: dict[int, OwnRows]
 
-    def at(self, X: Array, codes: Ints, lines: Array, variance: Array, *, spread: bool) -> tuple[Array, Array | None]:
-        """Return mean and variance of f; ``lines`` holds B[t, .] of each row, ``variance`` its B[t, t]."""
-        q = np.asarray(self.kernel(X, self.X_train_), dtype=np.float64) * lines[:, self.codes]
+    def at(self, X: Array, codes: Ints, prior: Covariance, *, spread: bool) -> tuple[Array, Array | None]:
+        """Return mean and variance of f; ``prior`` is that of the fit, its codes perhaps in other units."""
+        q = prior.across(X, codes, self.X_train_, self.codes)
         mean = q @ self.coef
         left, seen = np.empty(0), np.empty((0, 0))
         if spread:
             seen = solve_triangular(self.outer, q.T, lower=True, check_finite=False)
-            left = variance * self.kernel.diag(X) - np.sum(seen**2, axis=0)
+            left = prior.variance(X, codes) - np.sum(seen**2, axis=0)
         for t, rows in self.own.items():
             here = np.flatnonzero(codes == t)
             if not len(here):
                 continue
-            cross = np.asarray(self.kernel(X[here], rows.X_train_), dtype=np.float64) * lines[here, t][:, None]
+            cross = prior.across(X[here], codes[here], rows.X_train_, _same(t, rows.coef))
             mean[here] += cross @ rows.coef - q[here] @ rows.reply
             if spread:
                 apart = solve_triangular(rows.factor, cross.T, lower=True, check_finite=False)
@@ -82,15 +81,13 @@ class InducingPosterior:
         return mean, np.maximum(left, 0.0)
 
 
-def inducing_posterior(
-    rows: GPRows, kernel: Any, B: Array, noise: Array, chosen: Ints, whole: Ints
-) -> InducingPosterior:
+def inducing_posterior(rows: GPRows, prior: Covariance, noise: Array, chosen: Ints, whole: Ints) -> InducingPosterior:
     """Return the posterior of all rows, in which rows of two tasks are tied only through the chosen rows.
 
     So are two rows of one task, unless ``whole`` holds it: its rows then have their exact covariance.
     """
     X, codes = rows.X[chosen], rows.codes[chosen]
-    inside = B[codes[:, None], codes] * np.asarray(kernel(X), dtype=np.float64)
+    inside = prior.of_rows(X, codes)
     inside[np.diag_indices_from(inside)] += _JITTER * np.diag(inside)
     outer = cholesky(inside, lower=True, check_finite=False)
     # I + V D^-1 V' is at least the identity: no noise is too small for it.
@@ -98,9 +95,9 @@ def inducing_posterior(
     parts: list[tuple[int, Ints, Array, Array, Array]] = []
     for t in np.unique(rows.codes):
         here = np.flatnonzero(rows.codes == t)
-        across = B[codes, t][:, None] * np.asarray(kernel(X, rows.X[here]), dtype=np.float64)
-        V = solve_triangular(outer, across, lower=True, check_finite=False)
-        factor, seen, y = _whitened(rows, here, kernel, float(B[t, t]), float(noise[t]), V, exact=t in whole)
+        across = prior.across(rows.X[here], rows.codes[here], X, codes)
+        V = solve_triangular(outer, across.T, lower=True, check_finite=False)
+        factor, seen, y = _whitened(rows, here, prior, float(noise[t]), V, exact=t in whole)
         inner += seen.T @ seen
         right += seen.T @ y
         parts.append((int(t), here, factor, seen, y))
@@ -115,7 +112,7 @@ def inducing_posterior(
             reply = solve_triangular(outer, seen.T @ left, lower=True, trans=1, check_finite=False)
             own[t] = OwnRows(rows.X[here], coef, reply, factor, seen)
     coef = solve_triangular(outer, half, lower=True, trans=1, check_finite=False)
-    return InducingPosterior(kernel, X, codes, coef, outer, inner, own)
+    return InducingPosterior(X, codes, coef, outer, inner, own)
 
 
 def exact_tasks(codes: Ints, n_tasks: int, max_rows: int) -> Ints:
@@ -130,16 +127,20 @@ def exact_tasks(codes: Ints, n_tasks: int, max_rows: int) -> Ints:
 
 
 def _whitened(
-    rows: GPRows, here: Ints, kernel: Any, own: float, noise: float, V: Array, *, exact: bool
+    rows: GPRows, here: Ints, prior: Covariance, noise: float, V: Array, *, exact: bool
 ) -> tuple[Array, Array, Array]:
     """Return (R, solve(R, V'), solve(R, y)) of one task, R R' what V'V leaves of its rows' covariance, and noise."""
-    X, errors = rows.X[here], noise / rows.weight[here]
+    X, codes, errors = rows.X[here], rows.codes[here], noise / rows.weight[here]
+    variance = prior.variance(X, codes)
     if not exact:
-        missed = np.maximum(own * kernel.diag(X) - np.sum(V**2, axis=0), 0.0)
-        root = np.sqrt(missed + errors)
+        root = np.sqrt(np.maximum(variance - np.sum(V**2, axis=0), 0.0) + errors)
         return root, V.T / root[:, None], rows.y[here] / root
-    left = own * np.asarray(kernel(X), dtype=np.float64) - V.T @ V
-    left[np.diag_indices_from(left)] += errors + _JITTER * own * kernel.diag(X)
+    left = prior.of_rows(X, codes) - V.T @ V
+    left[np.diag_indices_from(left)] += errors + _JITTER * variance
     factor = cholesky(left, lower=True, overwrite_a=True, check_finite=False)
     seen = solve_triangular(factor, V.T, lower=True, check_finite=False)
     return factor, seen, solve_triangular(factor, rows.y[here], lower=True, check_finite=False)
+
+
+def _same(task: int, rows: Array) -> Ints:
+    return np.full(len(rows), task, dtype=np.intp)

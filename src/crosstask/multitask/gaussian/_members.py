@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh
 
+from crosstask.multitask.gaussian._covariance import Covariance
 from crosstask.multitask.gaussian._inducing import InducingPosterior
-from crosstask.multitask.gaussian._likelihood import Shape, task_covariance
+from crosstask.multitask.gaussian._likelihood import Shape
 from crosstask.multitask.gaussian._posterior import Posterior
 from crosstask.multitask.gaussian._prior import Objective
 
@@ -25,18 +26,16 @@ _STIFF = 1e6
 
 @dataclass(frozen=True)
 class Member:
-    """One process: B and the noise variances, of y standardised in each task, and the posterior under them."""
+    """One process: the prior and the noise variances, of y standardised in each task, and the posterior."""
 
-    B: Array
+    prior: Covariance
     noise: Array
     posterior: Posterior | InducingPosterior
 
     def at(self, X: Array, codes: Ints, y_scale: Array, *, spread: bool) -> tuple[Array, Array]:
         """Return mean and variance of an observation, in units of y; code -1 is the average of the tasks' functions."""
-        lines = np.vstack([y_scale[:, None] * self.B, (y_scale @ self.B / len(self.B))[None]])
-        variance = np.append(y_scale**2 * np.diag(self.B), y_scale @ self.B @ y_scale / len(self.B) ** 2)
         noise = self.noise * y_scale**2
-        mean, left = self.posterior.at(X, codes, lines[codes], variance[codes], spread=spread)
+        mean, left = self.posterior.at(X, codes, self.prior.in_units(y_scale), spread=spread)
         return mean, np.append(noise, noise.mean())[codes] + (0.0 if left is None else left)
 
 
@@ -45,12 +44,6 @@ def mixture(members: list[Member], X: Array, codes: Ints, y_scale: Array, *, spr
     found = [member.at(X, codes, y_scale, spread=spread) for member in members]
     means, variances = (np.array(values) for values in zip(*found, strict=True))
     return means.mean(axis=0), variances.mean(axis=0) + means.var(axis=0)
-
-
-def read_parameters(vector: Array, kernel: Any, shape: Shape) -> tuple[Any, Array, Array]:
-    """Return (kernel with its parameters, B, noise variances)."""
-    theta, loadings, own, noise = shape.cut(vector)
-    return kernel.clone_with_theta(theta), task_covariance(loadings, own), noise
 
 
 def plausible_parameters(best: Array, objective: Objective, bounds: list[Any]) -> Array:
@@ -81,13 +74,14 @@ def _slope_change(objective: Objective, best: Array, step: Array) -> Array:
 
 def _turns(best: Array, shape: Shape) -> list[Array]:
     """Return the unit vectors along which turning the loadings moves the parameters."""
-    _, loadings, _, _ = shape.cut(best)
+    loadings = shape.cut(best).loadings
     found: list[Array] = []
     for i in range(shape.rank):
         for j in range(i):
             turned = np.zeros_like(loadings)
             turned[:, i], turned[:, j] = loadings[:, j], -loadings[:, i]
             whole = np.zeros(len(best))
-            whole[shape.n_theta : shape.n_theta + turned.size] = turned.ravel()
+            first = sum(shape.sizes[:2])
+            whole[first : first + turned.size] = turned.ravel()
             found.append(whole / max(float(np.linalg.norm(whole)), 1e-12))
     return found

@@ -12,14 +12,14 @@ from crosstask.multitask.gaussian._likelihood import GPRows, Shape, negative_log
 
 Array = NDArray[np.float64]
 
-_LENGTH_SPREAD, _LOADING_SPREAD = 3.0, 1.0
+_LENGTH_SPREAD, _APART_SPREAD, _LOADING_SPREAD = 3.0, 0.5, 1.0
 USUAL_VARIANCE = 0.3  # of own parts and noises, in units of a task's variance
-_LOG_VARIANCE_SPREAD = 2.0
+_LOG_USUAL, _LOG_VARIANCE_SPREAD = float(np.log(USUAL_VARIANCE)), 2.0
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Independent normal distributions: of theta around the kernel as given, of loadings around 0, of logarithms."""
+    """Independent normal distributions: of theta around the kernel as given, of a task's own around theta."""
 
     centre: Array
     precision: Array
@@ -27,11 +27,10 @@ class Prior:
     @classmethod
     def make(cls, kernel: Any, shape: Shape) -> Prior:
         """Return the prior of the parameters of a kernel, loadings, own parts and noises."""
-        n_loadings, n_logs = shape.n_tasks * shape.rank, 2 * shape.n_tasks
-        centre = np.concatenate([kernel.theta, np.zeros(n_loadings), np.full(n_logs, np.log(USUAL_VARIANCE))])
-        sizes = [shape.n_theta, n_loadings, n_logs]
-        spread = np.repeat([_LENGTH_SPREAD, _LOADING_SPREAD, _LOG_VARIANCE_SPREAD], sizes)
-        return cls(centre.astype(np.float64), spread**-2)
+        centre = [kernel.theta, *(np.zeros(size) for size in shape.sizes[1:3]), np.full(2 * shape.n_tasks, _LOG_USUAL)]
+        sizes = [*shape.sizes[:3], 2 * shape.n_tasks]
+        spread = np.repeat([_LENGTH_SPREAD, _APART_SPREAD, _LOADING_SPREAD, _LOG_VARIANCE_SPREAD], sizes)
+        return cls(np.concatenate(centre).astype(np.float64), spread**-2)
 
     def cost(self, vector: Array) -> float:
         """Return minus the logarithm of the density, up to a constant."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,15 +13,15 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
-from crosstask.multitask._support import check_option
+from crosstask.multitask._support import check_option, is_number
 from crosstask.multitask._wrapper import UNSEEN
-from crosstask.multitask.gaussian._fit import Scale, bounds_of, maximise, maximise_from, sample_blocks, spread_rows
+from crosstask.multitask.gaussian._covariance import Covariance
+from crosstask.multitask.gaussian._fit import Scale, Search, bounds_of, spread_rows
 from crosstask.multitask.gaussian._inducing import exact_tasks, inducing_posterior
 from crosstask.multitask.gaussian._kernel import make_kernel
 from crosstask.multitask.gaussian._likelihood import GPRows, Shape
-from crosstask.multitask.gaussian._members import Member, mixture, plausible_parameters, read_parameters
+from crosstask.multitask.gaussian._members import Member, mixture, plausible_parameters
 from crosstask.multitask.gaussian._posterior import exact_posterior
-from crosstask.multitask.gaussian._prior import Objective, Prior
 from crosstask.tasks import TaskMixin, TaskRows, numeric_matrix
 
 Array = NDArray[np.float64]
@@ -31,15 +30,17 @@ FEW_ROWS = 500  # up to which parameters are uncertain enough to matter, and 24 
 
 
 class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
-    r"""Gaussian process regression of many tasks at once, with intervals: intrinsic coregionalisation.
+    r"""Gaussian process regression of many tasks at once, with intervals.
 
     .. math::
         y_i = f(x_i, t_i) + e_i, \quad e_i \sim N(0, \sigma^2_{t_i}), \qquad
-        \operatorname{cov}(f(x, s), f(z, t)) = B_{st} \, k(x, z), \quad B = L L' + \operatorname{diag}(\kappa)
+        \operatorname{cov}(f(x, s), f(z, t)) = (L L')_{st} \, k(x, z) + \delta_{st} \, \kappa_t \, k_t(x, z)
 
-    L has ``rank`` columns. B, the parameters of k and one noise a task maximise the marginal likelihood of all rows
-    times weak priors, with analytic gradients; with few rows predictions average over what else they may be. Each task
-    may have its own rows. X is standardised inside, and y in each task.
+    L has ``rank`` columns, and :math:`B = L L' + \operatorname{diag}(\kappa)`. With few rows each :math:`k_t` is k
+    (intrinsic coregionalisation); with many, a task's own part may have a kernel of its own (linear coregionalisation).
+    All parameters and one noise a task maximise the marginal likelihood times weak priors, with analytic gradients;
+    with few rows predictions average over what else they may be. Each task may have its own rows. X is standardised
+    inside, and y in each task.
 
     Parameters
     ----------
@@ -48,6 +49,10 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         redundant with B. The values it is given are the centre of the prior of its parameters.
     rank : int, default=2
         Columns of L, at most the number of tasks.
+    own_kernels : bool or "auto", default="auto"
+        Whether each task's own part has parameters of its own in the kernel, drawn toward those of k. "auto" tries it
+        beyond ``max_fit_rows`` rows, and keeps it where the logarithm of the likelihood rises by more than the number
+        of parameters that are added.
     n_restarts : int, default=1
         Random starts of the optimiser beside the default one.
     parameter_uncertainty : bool, default=True
@@ -85,6 +90,8 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         Standard deviation of the noise of each task, in units of y.
     kernel_ : kernel
         k with its parameters.
+    own_kernels_ : list of kernels, or None
+        k_t of each task; None where each is k.
     log_marginal_likelihood_ : float
         Of the standardised rows that the parameters were fitted to; the sum over blocks beyond ``max_fit_rows``.
     n_iter_ : int
@@ -118,8 +125,8 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
     prior mean.
 
     Priors are normal: of the logarithms of the kernel's parameters around their values as given (standard deviation 3),
-    of the loadings around 0 (1), and of the logarithms of own parts and noises around log .3 (2), in units of a task's
-    variance.
+    of those of a task's own kernel around those of k (.5), of the loadings around 0 (1), and of the logarithms of own
+    parts and noises around log .3 (2), in units of a task's variance.
 
     When not to use it: many rows, many columns of which few matter, or categories: boosting is faster and seldom worse.
     With few rows a task the marginal likelihood can be sure of a correlation that is not there; read
@@ -157,6 +164,7 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         kernel: Any = None,
         *,
         rank: int = 2,
+        own_kernels: bool | str = "auto",
         n_restarts: int = 1,
         parameter_uncertainty: bool = True,
         max_fit_rows: int = 1000,
@@ -170,6 +178,7 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
     ) -> None:
         self.kernel = kernel
         self.rank = rank
+        self.own_kernels = own_kernels
         self.n_restarts = n_restarts
         self.parameter_uncertainty = parameter_uncertainty
         self.max_fit_rows = max_fit_rows
@@ -207,26 +216,28 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
         self.scale_ = Scale.learn(raw, n_tasks)
         rows = self.scale_.rows(raw)
         kernel = make_kernel(self.kernel, rows.X.shape[1])
-        shape = Shape(len(kernel.theta), n_tasks, min(int(self.rank), n_tasks))
-        blocks = [rows]
-        if len(rows.y) > self.max_fit_rows:
-            blocks = sample_blocks(rows, n_tasks, int(self.max_fit_rows), seed)
-        objective = Objective(blocks[:1], kernel, shape, Prior.make(kernel, shape))
-        best = maximise(objective, int(self.n_restarts), int(self.max_iter), float(self.tol), seed)
-        if len(blocks) > 1 and n_tasks > 1:
-            objective = replace(objective, blocks=blocks)
-            best = maximise_from(best.vector, objective, int(self.max_iter), float(self.tol))
+        search = Search(
+            "auto" if isinstance(self.own_kernels, str) else bool(self.own_kernels),
+            int(self.n_restarts),
+            int(self.max_iter),
+            float(self.tol),
+            int(self.max_fit_rows),
+            seed,
+        )
+        best, objective = search.run(rows, kernel, Shape(len(kernel.theta), n_tasks, min(int(self.rank), n_tasks)))
         self.n_iter_, self.log_marginal_likelihood_ = max(1, best.n_iter), best.log_likelihood
         if not best.converged:
             warnings.warn(f"L-BFGS stopped at max_iter={self.max_iter}: raise it.", ConvergenceWarning, stacklevel=2)
-        self.kernel_, self.task_covariance_, noise = read_parameters(best.vector, kernel, shape)
+        shape = objective.shape
+        prior = shape.covariance(best.vector, kernel)
+        self.kernel_, self.own_kernels_, self.task_covariance_ = prior.kernel, prior.own_kernels, prior.between_tasks
         spread = np.sqrt(np.diag(self.task_covariance_))
         self.task_correlation_ = self.task_covariance_ / np.outer(spread, spread)
-        self.noise_ = np.sqrt(noise) * self.scale_.y_scale
+        self.noise_ = np.sqrt(shape.cut(best.vector).noise) * self.scale_.y_scale
         values = best.vector[None]
         if self.parameter_uncertainty and len(rows.y) <= min(FEW_ROWS, self.max_fit_rows, self.max_rows):
             values = plausible_parameters(best.vector, objective, bounds_of(kernel, shape))
-        self.members_ = [self._member(rows, *read_parameters(value, kernel, shape), seed) for value in values]
+        self.members_ = [self._member(rows, shape.covariance(v, kernel), shape.cut(v).noise, seed) for v in values]
         self.pooled_ = None
         if self.unseen_task == "pooled":
             alone: Any = clone(self)
@@ -279,12 +290,12 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
             left[unseen] = std**2
         return mean, left
 
-    def _member(self, rows: GPRows, kernel: Any, B: Array, noise: Array, seed: int) -> Member:
+    def _member(self, rows: GPRows, prior: Covariance, noise: Array, seed: int) -> Member:
         if len(rows.y) <= self.max_rows:
-            return Member(B, noise, exact_posterior(rows, kernel, B, noise))
+            return Member(prior, noise, exact_posterior(rows, prior, noise))
         chosen = spread_rows(rows.codes, int(self.n_inducing), seed + 1)
-        whole = exact_tasks(rows.codes, len(B), int(self.max_rows))
-        return Member(B, noise, inducing_posterior(rows, kernel, B, noise, chosen, whole))
+        whole = exact_tasks(rows.codes, len(noise), int(self.max_rows))
+        return Member(prior, noise, inducing_posterior(rows, prior, noise, chosen, whole))
 
     def _matrix(self, X: Any) -> Array:
         if sparse.issparse(X):
@@ -301,6 +312,8 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
 
     def _check_options(self) -> None:
         check_option("unseen_task", self.unseen_task, UNSEEN)
+        if not isinstance(self.own_kernels, (bool, np.bool_)) and self.own_kernels != "auto":
+            raise ValueError(f"own_kernels={self.own_kernels!r} is not known: use 'auto', True or False.")
         for name, least in (
             ("rank", 1),
             ("n_restarts", 0),
@@ -309,5 +322,6 @@ class MultiTaskGPRegressor(TaskMixin, RegressorMixin, BaseEstimator):
             ("n_inducing", 1),
             ("max_iter", 1),
         ):
-            if int(getattr(self, name)) < least:
-                raise ValueError(f"{name}={getattr(self, name)!r} must be at least {least}.")
+            value = getattr(self, name)
+            if not is_number(value) or value < least:
+                raise ValueError(f"{name}={value!r} must be a whole number, at least {least}.")

@@ -150,9 +150,10 @@ class MultiTaskSVC(TaskMachines, ClassifierMixin, BaseEstimator):
         part = parts(self.task_kernel_)[rows.codes]
         pairs = np.unique(np.stack([part, rows.y.astype(np.intp)]), axis=1)
         if len(np.unique(pairs[0])) == pairs.shape[1] > 1:
+            zero = " ('auto' chose 0: a task's one class predicts its held-out rows)" if self.sharing == "auto" else ""
             raise ValueError(
                 f"each of the {pairs.shape[1]} tasks, or groups of tasks fitted together, holds one class, so nothing "
-                f"can be learnt from X: set sharing above 0 (it is {self.sharing_:g}), or check the task column."
+                f"can be learnt from X: set sharing above 0{zero}, or check the task column."
             )
 
 
