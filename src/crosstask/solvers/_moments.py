@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from crosstask.couplings import TraceNorm
 from crosstask.solvers._accelerated import feature_steps, minimise_quadratic
 from crosstask.solvers._certificate import free_charge, relative
 from crosstask.solvers._problem import Problem
@@ -15,6 +17,8 @@ from crosstask.solvers._threads import one_blas_thread
 
 Array = NDArray[np.float64]
 STEPS = 20  # of gradient, which are cheap here, count as one iteration
+LATE = 10  # iterations after which the trace norm looks for a better start
+FEW_COLUMNS = 64  # up to which that is worth its systems
 
 
 class Moments:
@@ -55,20 +59,32 @@ class Moments:
 
 
 def moments(problem: Problem, alphas: Array, options: Options, init: State | None) -> Iterator[State]:
-    """Yield answers by accelerated proximal gradient on the moments, for any coupling."""
+    """Yield answers by accelerated proximal gradient on the moments, for any coupling.
+
+    Where that takes long for ``TraceNorm`` and the columns are few, it goes on from slopes that ridges have found.
+    """
+    from crosstask.solvers._reweighted import reweighted_slopes
+
     with one_blas_thread():
         held = Moments(problem)
-        step = feature_steps(held.G, problem.coupling)
-        latest: list[tuple[float, float]] = []
-        slopes = (init or cold_start(problem)).V
+        coupling = problem.coupling
+        step = feature_steps(held.G, coupling)
+        restarts = isinstance(coupling, TraceNorm) and problem.data.n_features <= FEW_COLUMNS
+        first = STEPS * min(LATE if restarts else options.max_iter, options.max_iter)
+        slopes, latest = (init or cold_start(problem)).V, list[State]()
         for alpha in alphas:
 
-            def stop(V: Array, steps: int, last: float, alpha: float = float(alpha)) -> bool:
-                latest[:] = [held.certify(V, held.gradient(V), alpha)]
-                return options.done(alpha, State(V, held.intercept, *latest[0], -(-steps // STEPS)))
+            def stop(V: Array, steps: int, last: float, before: int = 0, alpha: float = float(alpha)) -> bool:
+                found = held.certify(V, held.gradient(V), alpha)
+                latest[:] = [State(V, held.intercept, *found, -(-(before + steps) // STEPS))]
+                return options.done(alpha, latest[0])
 
-            slopes, n_steps = minimise_quadratic(
-                held.gradient, problem.coupling, float(alpha), step, slopes, stop, STEPS * options.max_iter
-            )
-            objective, gap = latest[0]
-            yield State(slopes, held.intercept, objective, gap, -(-n_steps // STEPS))
+            slopes, n_steps = minimise_quadratic(held.gradient, coupling, float(alpha), step, slopes, stop, first)
+            left = STEPS * options.max_iter - n_steps
+            if n_steps == first and left and latest[0].gap > options.tol:
+                near = reweighted_slopes(held, float(alpha) * coupling.weight)
+                if held.certify(near, held.gradient(near), float(alpha))[0] < latest[0].objective:
+                    slopes = near
+                again = partial(stop, before=n_steps)
+                slopes, _ = minimise_quadratic(held.gradient, coupling, float(alpha), step, slopes, again, left)
+            yield latest[0]
