@@ -1,6 +1,7 @@
-"""What outgrowing one machine costs: a table larger than memory, hospitals that keep their rows, very many tasks.
+"""What outgrowing one machine costs: tables larger than memory, sites that keep their rows, many tasks, a cluster.
 
-Prints three tables. ``--quick`` takes a fiftieth of the rows. Parts: ``--only table``, ``sites`` or ``tasks``.
+Prints a table for each. ``--quick`` takes a fiftieth of the rows. Parts: ``--only table``, ``passes``, ``sites``,
+``tasks`` or ``cluster``.
 
     python benchmarks/scale.py
 """
@@ -61,6 +62,24 @@ while done < n:
     found.partial_fit(X, X[:, 0], task)
     done += len(X)
 print(time.perf_counter() - start, peak(), 0.0, done)
+"""
+
+PASSES = """
+import re, sys, time
+from crosstask import EncodedTasks, MultiTaskClassifier, MultiTaskRegressor
+path, target, alpha = sys.argv[1], sys.argv[2], sys.argv[3]
+given = {} if alpha == "auto" else {"alpha": float(alpha)}
+model = MultiTaskClassifier(n_alphas=5, **given)
+if target == "visits":
+    model = MultiTaskRegressor(loss="poisson", n_alphas=5, **given)
+said = []
+start = time.perf_counter()
+fitted = EncodedTasks(model, task_column="task")
+fitted.fit_table(path, target=target, verbose=lambda done, total, text: said.append(text))
+took = time.perf_counter() - start
+rates = [int(re.search("([0-9,]+) rows a second", text).group(1).replace(",", "")) for text in said if " done" in text]
+stated = sum(int(re.search("([0-9,]+) MB", text).group(1).replace(",", "")) for text in said if "memory" in text)
+print(took, peak(), len(rates), min(rates), max(rates), stated, fitted.estimator_.gap_)
 """
 
 MANY = """
@@ -161,6 +180,70 @@ def table(quick: bool) -> None:
         print(f"rows generated as they are read: {done:,.0f} rows, {took:.0f} s, peak {peak:.0f} MB")
 
 
+def passes(quick: bool) -> None:
+    """Logistic and Poisson fits of a raw table on disk: text, gaps, 100 tasks."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng, step = np.random.default_rng(0), 250_000
+    n_rows = step if quick else 8 * step
+    with tempfile.TemporaryDirectory(prefix="crosstask-scale-") as folder:
+        path = Path(folder) / "raw.parquet"
+        writer = None
+        for _ in range(0, n_rows, step):
+            X, task = rng.standard_normal((10, step), dtype=np.float32), rng.integers(0, 100, step)
+            ward = rng.choice(np.array(["east", "west", "north", "south", "home"]), step)
+            z = 0.5 * X[:3].sum(axis=0) + 0.4 * (ward == "east") + 0.01 * task - 1.0
+            columns = {f"x{j}": np.where(rng.random(step) < 0.05, np.nan, x) for j, x in enumerate(X)}
+            columns |= {"ward": ward, "task": task.astype(np.int32)}
+            batch = pa.table(
+                columns | {"ill": rng.random(step) < 1 / (1 + np.exp(-z)), "visits": rng.poisson(np.exp(z))}
+            )
+            writer = writer or pq.ParquetWriter(path, batch.schema)
+            writer.write_table(batch)
+        assert writer is not None
+        writer.close()
+        print(f"\n{n_rows:,} rows x 10 numbers with gaps and a category (25 encoded columns) x 100 tasks")
+        print("| target | alpha | passes | seconds | rows a second in a pass | stated MB | peak MB | gap |")
+        for target, alpha in (("ill", 0.01), ("ill", "auto"), ("visits", 0.01)):
+            took, peak, n, slow, fast, stated, gap = run(PASSES, path, target, alpha)
+            speed, memory = f"{slow:,.0f} to {fast:,.0f}", f"{stated:.0f} | {peak:.0f}"
+            print(f"| {target} | {alpha} | {n:.0f} | {took:.0f} | {speed} | {memory} | {gap:.0e} |", flush=True)
+
+
+def cluster() -> None:
+    """Folds on a Dask cluster of one worker and of two, on this machine."""
+    import joblib
+    from distributed import Client, LocalCluster
+
+    from crosstask import MultiTaskRegressor
+    from crosstask.datasets import make_related_tasks
+
+    data = make_related_tasks(n_tasks=500, n_rows=100, n_features=20, random_state=0)
+
+    def fit() -> float:
+        start = time.perf_counter()
+        MultiTaskRegressor("task_covariance", cv=10, n_alphas=30, n_jobs=2).fit(data.X, data.y, task=data.task)
+        return time.perf_counter() - start
+
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+    for _ in range(3):
+        for n_workers, found in seconds.items():
+            with (
+                LocalCluster(n_workers=n_workers, **options) as local,
+                Client(local),
+                joblib.parallel_config("dask", wait_for_workers_timeout=60),
+            ):
+                fit()  # kernels are loaded
+                found.append(fit())
+    print("\ntask_covariance, 500 tasks x 100 rows x 20 columns, 10 folds x 30 alphas; least of three clusters")
+    print("| workers | seconds |")
+    for n_workers, found in seconds.items():
+        print(f"| {n_workers} | {min(found):.2f} |")
+    print(f"two workers are {min(seconds[1]) / min(seconds[2]):.2f} times as fast as one")
+
+
 def fit_seconds(coupling: str, alpha: object, found: object) -> float:
     """Time a fit from statistics, kernels loaded."""
     from crosstask import MultiTaskRegressor
@@ -242,7 +325,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--largest", type=int, default=100_000, help="tasks for the guard")
-    parser.add_argument("--only", choices=("table", "sites", "tasks"))
+    parser.add_argument("--only", choices=("table", "passes", "sites", "tasks", "cluster"))
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     versions = f"numpy {np.__version__}, scikit-learn {sklearn.__version__}"
@@ -251,6 +334,10 @@ def main() -> None:
         sites()
     if options.only in (None, "table"):
         table(options.quick)
+    if options.only in (None, "passes"):
+        passes(options.quick)
+    if options.only in (None, "cluster"):
+        cluster()
     if options.only in (None, "tasks"):
         tasks(options.quick, options.largest)
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
 import crosstask as ct
 from crosstask.couplings import MeanTied, TwoLevels
+from crosstask.datasets import make_related_tasks
 
 RNG = np.random.default_rng(0)
 REGION = {"a": "north", "b": "north", "c": "north", "d": "south", "e": "south", "f": "west"}
@@ -96,3 +98,16 @@ def test_a_flagship_takes_it_and_a_file_holds_it(tmp_path):
 def test_groups_that_are_none_are_refused(coupling, said):
     with pytest.raises(ValueError, match=said):
         ct.MultiTaskRegressor(coupling, alpha=0.1).fit(X, Y, task=TASK)
+
+
+@pytest.mark.parametrize("make", [pd.Series, lambda groups: pd.Series(groups, dtype="category"), dict])
+@pytest.mark.parametrize("ids", [["a", "b", "c", "d"], [1, 2, 3, 4]])
+def test_a_model_with_named_groups_is_saved(make, ids, tmp_path):
+    data = make_related_tasks(n_tasks=4, n_rows=20, random_state=0)
+    task = np.array(ids)[np.unique(data.task, return_inverse=True)[1]]
+    groups = make(dict(zip(np.unique(task), ["n", "n", "s", "s"], strict=True)))
+    model = ct.MultiTaskRegressor(ct.TwoLevels(groups), alpha=0.1).fit(data.X, data.y, task=task)
+    again = ct.load(ct.save(model, tmp_path / "model.skops"))
+    np.testing.assert_array_equal(again.predict(data.X, task=task), model.predict(data.X, task=task))
+    np.testing.assert_array_equal(again.fit(data.X, data.y, task=task).coef_, model.coef_)
+    assert type(model.coupling.groups) is type(groups), "the caller's own groups stay as they are"

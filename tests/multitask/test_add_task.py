@@ -14,6 +14,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 import crosstask as ct
 from crosstask.couplings import NoSharedPartError
+from crosstask.datasets import make_related_tasks
 
 RNG = np.random.default_rng(0)
 T, N, D = 6, 25, 4
@@ -204,3 +205,20 @@ def test_independent_tasks(inner: Any) -> None:
     assert list(model.fallbacks_) == ["one"]
     if inner.__class__ is not Ridge:
         assert model.predict_proba(X[:3], task=["one"] * 3).shape == (3, 2)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ct.PooledTasks(Ridge(), unseen_task="pooled"),
+        ct.EasyAdapt(Ridge(), unseen_task="pooled"),
+        ct.MultiTaskBoostingRegressor(max_iter=5, unseen_task="pooled"),
+    ],
+)
+def test_models_without_a_shared_part_say_so_and_serve_a_new_task_as_pooled(model: Any) -> None:
+    data = make_related_tasks(n_tasks=3, n_rows=20, random_state=0)
+    model.fit(data.X, data.y, task=data.task)
+    assert not hasattr(model, "add_task")
+    with pytest.raises(AttributeError, match=f"{type(model).__name__} .* so no task can be added: fit again"):
+        model.add_task(data.X, data.y, task="new")
+    assert np.isfinite(model.predict(data.X[:3], task=["new"] * 3)).all()

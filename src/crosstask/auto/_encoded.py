@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from copy import copy
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from crosstask.auto._column_encoder import ColumnEncoder, survey, table_columns
 from crosstask.multitask._support import IntVector, fold_parameters, local_folds
 from crosstask.multitask._wrapper import WrappedEstimator, known_positions
 from crosstask.tasks import TaskRows, column_names
-from crosstask.tasks._added import open_added
+from crosstask.tasks._added import can_add_task, open_added
 from crosstask.tasks._ids import strange_task
 
 Array = NDArray[np.float64]
@@ -215,16 +216,20 @@ class EncodedTasks(WrappedEstimator):
         ValueError
             If a task is known already, or the estimator cannot learn a task later.
         """
-        if not hasattr(self.estimator, "add_task"):
+        if not can_add_task(self.estimator_):
             raise ValueError(f"{type(self.estimator).__name__} cannot learn a task later: fit again with all rows.")
         rows, place = open_added(self, X, y, task=task, sample_weight=sample_weight)
         assert rows.y is not None
         if is_classifier(self):
             known_positions(rows.y, self.classes_)
         matrix = self.encoder_.encode(table_columns(rows.X, self.encoder_.names_))
-        self.estimator_.add_task(matrix, rows.y, task=rows.task, sample_weight=rows.sample_weight)
+        weight = {} if rows.sample_weight is None else {"sample_weight": rows.sample_weight}
+        self.estimator_ = copy(self.estimator_).add_task(matrix, rows.y, task=rows.task, **weight)
         self.tasks_ = place.tasks
         return self
+
+    def _can_add_task(self) -> bool:
+        return can_add_task(self.estimator_)
 
     def coefficients(self) -> Any:
         """Return the slopes of the encoded columns as a data frame, as those of the estimator inside."""

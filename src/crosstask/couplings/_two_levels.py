@@ -149,6 +149,17 @@ class TwoLevels(Coupling):
         """Return the alphas that keep 1 % and 99 % of the degrees of freedom of the tasks' own parts."""
         return ridge_range(problem.null_eigenvalues(), self.weight)
 
+    def __getstate__(self) -> Any:
+        """Hold groups in plain types, so that a model can be saved without pickle."""
+        given: Any = super().__getstate__()
+        state = dict(given)
+        groups: Any = state["groups"]
+        if hasattr(groups, "to_dict"):
+            groups = groups.to_dict()
+        if isinstance(groups, Mapping):
+            state["groups"] = {_plain(task): _plain(group) for task, group in groups.items()}
+        return state
+
     def _codes(self, n_tasks: int) -> NDArray[np.intp]:
         """Return the group of each task as a number, in the order in which groups appear."""
         for name in ("between", "centre_weight"):
@@ -178,6 +189,10 @@ class TwoLevels(Coupling):
         below = float(tie.sum()) + self.centre_weight
         w0 = (tie * mean).sum(axis=0) / (below if below > 0 else 1.0)
         return w0, (size * mean + self.between * w0) / (size + self.between), codes
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _sums(V: Array, codes: NDArray[np.intp], n_groups: int) -> Array:

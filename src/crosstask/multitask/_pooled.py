@@ -26,12 +26,15 @@ from crosstask.multitask._task_columns import (
 )
 from crosstask.multitask._wrapper import WrappedEstimator
 from crosstask.tasks import TaskRows, fit_weighted, is_frame
+from crosstask.tasks._added import NoTaskLater
 
 _Boosting = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
 
 
 class OneModel(WrappedEstimator):
     """Base of the wrappers that fit one model of all rows; a subclass says how the task enters X."""
+
+    add_task = NoTaskLater("is one model of all rows, of which no shared part can be held fixed")
 
     def _fit_rows(self, rows: TaskRows, row_of_pair: IntVector) -> None:
         assert rows.y is not None

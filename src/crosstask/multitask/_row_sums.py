@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from crosstask.losses import Loss
 from crosstask.solvers._threads import one_blas_thread
+from crosstask.summaries._kernels import weighted_scatters
 from crosstask.tasks import TaskData
 from crosstask.tasks._operators import Batch, RowOperator
 
 Array = NDArray[np.float64]
-AT_ONCE = 1 << 21  # numbers of a kind that are in memory at once
+AT_ONCE = 1 << 21  # predictors that are in memory at once
 STRAIGHT = 1e-3  # of the majoriser, where a row has slope and no curvature
 
 
@@ -125,28 +126,8 @@ def _add_batch(
         curvature = np.where(straight, STRAIGHT * loss.majoriser(y, flat, share), curvature)
     ones = np.concatenate([X, np.ones((*X.shape[:2], 1))], axis=2)
     answer.gradient[cell] += (slope.reshape(z.shape).transpose(0, 2, 1) @ ones).transpose(1, 0, 2)
-    for some, second in _second_moments(ones, curvature.reshape(z.shape)):
-        answer.hessian[np.ix_(fits, place[tasks[some]])] += second.transpose(1, 0, 2, 3)
-
-
-def _second_moments(X: Array, weight: Array) -> Iterator[tuple[slice, Array]]:
-    """Yield sum_i w_ia x_i x_i' of some tasks at a time, shape (B, A, p, p), for X (B, m, p) and weights (B, m, A).
-
-    With several sets of weights the products of columns are made once, and one product of matrices sums them all.
-    """
-    n_tasks, m, p = X.shape
-    if weight.shape[2] == 1:
-        yield slice(None), ((X * weight).transpose(0, 2, 1) @ X)[:, None]
-        return
-    row, column = np.tril_indices(p)
-    at_once = max(AT_ONCE // len(row), 1)
-    step = max(at_once // m, 1)
-    for first in range(0, n_tasks, step):
-        some = slice(first, first + step)
-        packed = np.zeros((len(X[some]), weight.shape[2], len(row)))
-        for begin in range(0, m, at_once):
-            part = X[some, begin : begin + at_once]
-            packed += weight[some, begin : begin + at_once].transpose(0, 2, 1) @ (part[..., row] * part[..., column])
-        square = np.empty((*packed.shape[:2], p, p))
-        square[..., row, column] = square[..., column, row] = packed
-        yield some, square
+    weights = np.ascontiguousarray(curvature.reshape(z.shape).transpose(0, 2, 1))
+    second = np.zeros((*weights.shape[:2], ones.shape[2], ones.shape[2]))
+    weighted_scatters(ones, weights, second)
+    second += np.tril(second, -1).swapaxes(2, 3)
+    answer.hessian[cell] += second.transpose(1, 0, 2, 3)

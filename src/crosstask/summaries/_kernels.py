@@ -66,6 +66,14 @@ def add_scatter(rows: Array, weight: Array, m: int, scatter: Array) -> None:
 
 
 @njit(nogil=True)
+def weighted_scatters(X: Array, weight: Array, out: Array) -> None:
+    """Add sum_i w_ai x_i x_i' for tables X (B, m, p) and weights (B, A, m) to the lower triangles (B, A, p, p)."""
+    for b in range(X.shape[0]):
+        for a in range(weight.shape[1]):
+            add_scatter(X[b], weight[b, a], X.shape[1], out[b, a])
+
+
+@njit(nogil=True)
 def as_rows(table: Array) -> Array:
     """Transpose (p, n) a block at a time, so that a row can be fetched from one place."""
     p, n = table.shape

@@ -130,3 +130,24 @@ def can_add_task(model: Any) -> bool:
     """Tell whether a fitted model can learn one more task, all else held fixed."""
     probe = getattr(model, "_can_add_task", None)
     return hasattr(model, "add_task") and (probe is None or bool(probe()))
+
+
+class NoTaskLater:
+    """In the place of ``add_task`` where nothing that the tasks share can be held fixed: its absence says why.
+
+    Parameters
+    ----------
+    why : str
+        What the model is, after its name.
+    """
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    def __get__(self, model: Any, owner: type) -> NoTaskLater:
+        if model is None:
+            return self
+        raise AttributeError(
+            f"{owner.__name__} {self.why}, so no task can be added: fit again with the rows of all tasks, or let "
+            "unseen_task='pooled' serve the new one."
+        )

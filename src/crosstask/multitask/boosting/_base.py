@@ -20,6 +20,7 @@ from crosstask.multitask.boosting._table import TableReader, read_monotonic
 from crosstask.multitask.boosting._targets import Target
 from crosstask.solvers._threads import one_openmp_thread
 from crosstask.tasks import TaskMixin, TaskRows
+from crosstask.tasks._added import NoTaskLater
 from crosstask.tasks._frames import as_table
 
 Array = NDArray[np.float64]
@@ -31,6 +32,8 @@ FEW_ROWS = 3000  # up to which the trees on the linear start are counted on two 
 
 class TaskBoosting(TaskMixin):
     """Base of the boosting estimators; a subclass turns y into a target and the sum of stages into an answer."""
+
+    add_task = NoTaskLater("grows trees that split by the task, which a new one has no place in")
 
     start: str
     learning_rate: float
