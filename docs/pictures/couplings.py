@@ -34,6 +34,7 @@ def matrices() -> dict[str, np.ndarray]:
         "pooled": np.tile(centre, (TASKS, 1)),
         "mean_tied": centre + 0.25 * noise,
         "graph_tied": chain + 0.08 * noise,
+        "two_levels": centre + 0.6 * kinds[kind] + 0.15 * noise,
         "fused_in_time": centre * 0.7 + levels,
         "feature_norm": used * noise,
         "element_norm": (rng.random((TASKS, FEATURES)) < 0.25) * noise,

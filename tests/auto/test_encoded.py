@@ -230,7 +230,7 @@ def test_memory_is_said_before_the_fit(parquet: Any) -> None:
     said: list[str] = []
     model = ct.EncodedTasks(_inner("ill"), task_column="site")
     model.fit_table(parquet, target="ill", features=FEATURES, verbose=lambda done, total, text: said.append(text))
-    assert said[0].startswith("memory: 4 batches of 32,768 rows x 7 columns")
+    assert said[0].startswith("memory: 4 batches of 16,384 rows x 7 columns")
     memory = next(k for k, text in enumerate(said) if "4 tasks x 9 encoded columns, 5 folds, 25 fits at a time" in text)
     assert memory < next(k for k, text in enumerate(said) if text.startswith("moments"))
     assert sum("Newton's pass" in text and "done" in text for text in said) == model.estimator_.n_iter_

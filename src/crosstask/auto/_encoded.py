@@ -123,7 +123,7 @@ class EncodedTasks(WrappedEstimator):
         target: str,
         features: list[str] | None = None,
         n_folds: int = 5,
-        batch_rows: int = 32_768,
+        batch_rows: int = 16_384,
         delimiter: str = ",",
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: float = 30.0,
@@ -144,7 +144,7 @@ class EncodedTasks(WrappedEstimator):
             Columns to use; all others by default.
         n_folds : int, default=5
             Folds for ``alpha="auto"``.
-        batch_rows : int, default=32768
+        batch_rows : int, default=16384
             Rows of a batch.
         delimiter : str, default=","
             Of a CSV file.

@@ -77,7 +77,7 @@ def _has_classes(request: BatchRequest) -> bool:
         request.target,
         request.task,
         request.features,
-        batch_rows=32_768,
+        batch_rows=16_384,
         delimiter=delimiter_of(request.table),
         only_numbers=False,
     )

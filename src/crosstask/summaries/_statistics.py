@@ -162,7 +162,7 @@ class TaskStatistics:
         features: list[str] | None = None,
         n_folds: int = 5,
         missing: str = "error",
-        batch_rows: int = 32_768,
+        batch_rows: int = 16_384,
         delimiter: str = ",",
         checkpoint: str | os.PathLike[str] | None = None,
         checkpoint_every: float = 30.0,
@@ -182,7 +182,7 @@ class TaskStatistics:
             As in the class.
         missing : {"error", "drop"}, default="error"
             Whether a gap is refused, or its row left out.
-        batch_rows : int, default=32768
+        batch_rows : int, default=16384
             Rows of a batch.
         delimiter : str, default=","
             Of a CSV file.
