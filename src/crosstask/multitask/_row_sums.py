@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from crosstask.losses import Loss
 from crosstask.solvers._threads import one_blas_thread
-from crosstask.summaries._kernels import weighted_scatters
 from crosstask.tasks import TaskData
 from crosstask.tasks._operators import Batch, RowOperator
 
@@ -107,6 +106,8 @@ def _add_batch(
     loss: Loss,
 ) -> None:
     """Add the sums over the rows of some tasks, at slopes (A, B, d) and intercepts (A, B)."""
+    from crosstask.summaries._kernels import weighted_scatters  # brings the compiler along
+
     tasks, X, pairs, mask = batch
     weight = data.sample_weight[pairs] if mask is None else np.where(mask, data.sample_weight[pairs], 0.0)
     W, b = at
