@@ -122,6 +122,11 @@ def _three_tokens(texts):
     return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
 
 
+def test_a_row_without_content_is_refused():
+    with pytest.raises(ValueError, match=r"a row of X is .<object object at 0x.*, which shows no content"):
+        FrozenEncoder(len).fit_transform([object()])
+
+
 def test_a_module_keeps_its_mode_and_a_gap_is_one_line():
     module = nn.Sequential(nn.Linear(3, 2), nn.Dropout())
     module[1].eval()

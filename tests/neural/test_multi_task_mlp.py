@@ -15,8 +15,18 @@ from sklearn.linear_model import Ridge
 from tests.neural.problems import quadrants, waves
 
 import crosstask as ct
-from crosstask.neural import MultiTaskMLPClassifier, MultiTaskMLPRegressor
+from crosstask.neural import (
+    Distilled,
+    FineTunedNetClassifier,
+    FineTunedNetRegressor,
+    MultiTaskMLPClassifier,
+    MultiTaskMLPRegressor,
+)
 from crosstask.neural import _train as training
+from crosstask.neural._rows import epochs_of_tasks
+from crosstask.neural._targets import hold_out
+from crosstask.tasks import TaskData
+from crosstask.tasks._doors import open_fit
 
 QUICK = {"max_epochs": 120, "learning_rate_init": 0.01}
 WAYS = [
@@ -269,11 +279,48 @@ def test_poor_tasks():
         three.predict(X[:1], task=[9])
 
 
-def test_without_torch_one_line_says_what_to_install(monkeypatch):
-    X, y, task = waves(n_rows=10)
+WITHOUT_TORCH = [
+    MultiTaskMLPRegressor(),
+    MultiTaskMLPClassifier(),
+    FineTunedNetRegressor(),
+    FineTunedNetClassifier(),
+    Distilled(Ridge()),
+]
+
+
+@pytest.mark.parametrize("model", WITHOUT_TORCH, ids=lambda model: type(model).__name__)
+def test_without_torch_one_line_says_what_to_install(model, monkeypatch):
+    X, y, _ = waves(n_rows=10)
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match=r'needs PyTorch, .* pip install "crosstask\[neural\]"\.$'):
-        MultiTaskMLPRegressor().fit(X, y, task=task)
+    line = rf'^{type(model).__name__} needs PyTorch, .* pip install "crosstask\[neural\]"\.$'
+    with pytest.raises(ImportError, match=line):
+        model.fit(X, y > 0)
+
+
+def test_rows_held_out_are_a_share_of_every_task_and_class():
+    task = np.repeat(np.arange(4), [50, 10, 2, 1])
+    y = np.tile([0, 0, 0, 1], 16)[: len(task)]
+    rows = open_fit(MultiTaskMLPClassifier(), np.zeros((len(task), 1)), y, task=task)
+    data = TaskData.from_rows(rows, rows.X, y, n_classes=2).with_prior_rows()
+    held = hold_out(data, 0.2, np.random.default_rng(0))
+    for t in range(4):
+        for label in (0, 1):
+            cell = (data.codes == t) & (data.y == label) & (data.order >= 0)
+            n = cell.sum()
+            assert held[cell].sum() == min(np.floor(0.2 * n + 0.5), max(n - 1, 0))
+    assert not held[data.order < 0].any()
+    assert (data.order < 0).any()
+
+
+def test_a_thousand_tasks_are_dealt_out_whole(monkeypatch):
+    seen = []
+    monkeypatch.setattr(training, "epochs_of_tasks", lambda *given: seen.append(given) or epochs_of_tasks(*given))
+    rng = np.random.default_rng(0)
+    X, task = rng.normal(size=(3000, 2)), np.repeat(np.arange(1000), 3)
+    y = X[:, 0] + task / 100
+    model = MultiTaskMLPRegressor((8,), max_epochs=30, learning_rate_init=0.01).fit(X, y, task=task)
+    assert len(seen) == 1
+    assert np.corrcoef(model.predict(X, task=task) - task / 100, X[:, 0])[0, 1] > 0.9
 
 
 def test_without_torchjd_one_line_says_what_to_install(monkeypatch):

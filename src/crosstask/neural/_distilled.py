@@ -17,6 +17,7 @@ from crosstask.multitask._tuning import read_folds
 from crosstask.multitask._wrapper import learn_classes
 from crosstask.neural._classifier import MultiTaskMLPClassifier
 from crosstask.neural._regressor import MultiTaskMLPRegressor
+from crosstask.neural._torch import require_torch
 from crosstask.tasks import TaskMixin, TaskRows, take_rows
 from crosstask.tasks._frames import as_table
 from crosstask.tasks._ids import strange_task
@@ -136,6 +137,7 @@ class Distilled(TaskMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         Self
         """
+        require_torch(type(self).__name__)
         student = self._new_student()
         opened = self._open_fit(X, y, task, sample_weight)
         rows = opened.long()

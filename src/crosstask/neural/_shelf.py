@@ -53,5 +53,8 @@ def content_key(row: Any) -> str:
         return hashlib.sha256(b"text" + row.encode()).hexdigest()
     array = np.ascontiguousarray(row)
     if array.dtype.kind == "O":
-        return hashlib.sha256(b"object" + repr(array.tolist()).encode()).hexdigest()
+        text = repr(array.tolist())
+        if " at 0x" in text:
+            raise ValueError(f"a row of X is {text[:60]}, which shows no content: give texts, arrays or plain values.")
+        return hashlib.sha256(b"object" + text.encode()).hexdigest()
     return hashlib.sha256(f"{array.dtype.str}{array.shape}".encode() + array.tobytes()).hexdigest()
