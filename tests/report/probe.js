@@ -21,7 +21,7 @@ function measure(frame) {
   found.drawings = drawings.length;
   const told = drawing => drawing.ariaHidden === "true" || (drawing.role === "img" && drawing.ariaLabel);
   found.silent = drawings.filter(drawing => !told(drawing)).map(drawing => drawing.outerHTML.slice(0, 200));
-  found.figures = [...page.querySelectorAll("figure")].filter(figure => !figure.querySelector("svg[role=img]")).map(figure => figure.outerHTML.slice(0, 200));
+  found.figures = [...page.querySelectorAll("figure")].filter(figure => !figure.querySelector("svg[role=img], img[alt]:not([alt=''])")).map(figure => figure.outerHTML.slice(0, 200));
   found.cut = drawings.flatMap(drawing => labels(drawing).cut);
   found.over = drawings.flatMap(drawing => labels(drawing).over);
   return found;

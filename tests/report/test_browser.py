@@ -11,9 +11,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from crosstask.report import HeldOut, HeldOutScores, ReportData, Source, TargetReport, Way, render, render_target
+from crosstask import rows_saved, task_affinity
+from crosstask.report import (
+    Advised,
+    Compared,
+    Curve,
+    HeldOut,
+    HeldOutScores,
+    ReportData,
+    Source,
+    TargetReport,
+    Way,
+    WhoHelps,
+    render,
+    render_target,
+)
+from crosstask.report._shrinkage import Shrinkage
 
 Make = Callable[..., ReportData]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -113,6 +129,39 @@ def test_the_page_of_one_target_in_a_browser(tmp_path: Path) -> None:
     for found in (phone, desk):
         assert found["unfolded"] <= found["width"]
         assert found["silent"] == found["cut"] == found["over"] == []
+
+
+def with_advice(data: ReportData) -> ReportData:
+    """Return the same report with everything that `advise` adds, and with slopes."""
+    rng, T = np.random.default_rng(0), len(data.tasks)
+    task = np.repeat([f"{name.name}" for name in data.tasks], 12)
+    X = rng.standard_normal((len(task), 3))
+    who = WhoHelps.of(task_affinity(X, X.sum(axis=1) + rng.standard_normal(len(task)), task=task))
+    saved = rows_saved([12, 25, 50, 99], [0.61, 0.5, 0.45, 0.44], [0.5, 0.47, 0.44, 0.435], greater_is_better=False)
+    curve = Curve.of(saved, "own", "mean tied")
+    compared = tuple(Compared(name, True, "for a reason that is told", 0.5, 3.0, 2e7) for name in data.candidates)
+    findings = (("CT004", "warning", "With 23 rows a task, gains under 14 % cannot be told from luck."),)
+    own = rng.standard_normal((T, 4))
+    names = ("age", "sex = male", "cholesterol", "a_column_with_quite_a_long_name")
+    slopes = Shrinkage(names, tuple(one.name for one in data.tasks), own, 0.4 * own, np.zeros(4))
+    said = "Planned: 139 tasks, 48 fits, 2 workers, about 20 s, 0.4 GB."
+    return replace(
+        data,
+        shrinkage=slopes,
+        advised=Advised(
+            "An answer.", findings, compared, who, plan=said, curve=curve, saved="With 12 rows as with 25."
+        ),
+    )
+
+
+@pytest.mark.parametrize("n_tasks", [4, 42, 139])
+def test_the_advice_in_a_browser(report_data: Make, tmp_path: Path, n_tasks: int) -> None:
+    (phone, desk), console = look_at(render(with_advice(report_data(n_tasks))), tmp_path)
+    assert console == []
+    for found in (phone, desk):
+        assert found["folded"] <= found["width"]
+        assert found["unfolded"] <= found["width"]
+        assert found["silent"] == found["figures"] == found["cut"] == found["over"] == []
 
 
 def test_the_probe_notices_what_is_wrong(tmp_path: Path) -> None:

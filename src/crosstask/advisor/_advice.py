@@ -211,6 +211,8 @@ class Advice:
             "verdict": [{name: _plain(row[name]) for name in VERDICT} for _, row in verdict.iterrows()],
             "findings": [{"code": one.code, "severity": one.severity, "text": one.text} for one in self.findings],
             "candidates": [{name: _plain(row[name]) for name in table.columns} for _, row in table.iterrows()],
+            "rows_saved": self.rows_saved,
+            "plan": self._planned(),
             "seconds": {name: round(value, 3) for name, value in self.seconds.items()},
         }
 

@@ -102,14 +102,10 @@ def _sizes(diagnosis: Diagnosis, tasks: NDArray[Any]) -> list[Finding]:
 
 
 def power_finding(n: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> list[Finding]:
-    """Say how large a gain must be, from the 95 % intervals of the measured gains.
-
-    A difference of 2.8 standard errors is found in four of five cases: 1.96 + .84.
-    """
-    half = 0.5 * (high - low)[np.isfinite(high - low)]
-    if len(n) < 2 or not len(half):
+    """Say how large a gain must be, from the 95 % intervals of the measured gains."""
+    detectable, rows = detectable_gain(low, high), float(np.median(n))
+    if len(n) < 2 or not np.isfinite(detectable):
         return []
-    detectable, rows = 2.8 / 1.96 * float(np.median(half)), float(np.median(n))
     return [
         Finding(
             "CT004",
@@ -118,6 +114,12 @@ def power_finding(n: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> lis
             "luck.",
         )
     ]
+
+
+def detectable_gain(low: NDArray[Any], high: NDArray[Any]) -> float:
+    """Return the gain that is found in four of five cases: 2.8 = 1.96 + .84 standard errors; NaN without intervals."""
+    half = 0.5 * (high - low)[np.isfinite(high - low)]
+    return 2.8 / 1.96 * float(np.median(half)) if len(half) else float("nan")
 
 
 def _levels(diagnosis: Diagnosis) -> list[Finding]:

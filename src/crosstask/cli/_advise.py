@@ -69,6 +69,10 @@ def advise_table(
     items([str(one) for one in advice.findings], out)
     out.print("\nCompared:")
     items([f"{one.name}{'' if one.kept else ' (not tried)'}: {one.reason}." for one in advice.shortlist], out)
+    if advice.rows_saved:
+        out.print(f"\n{advice.rows_saved}", markup=False)
+    if advice.estimator.plan_ is not None:
+        out.print(f"The fits {advice.estimator.plan_.outcome}.", markup=False)
     if json is not None:
         write_atomically(json, advice.to_json().encode("utf-8"), force=force)
         out.print(f"JSON:   {json}", markup=False)
