@@ -242,6 +242,20 @@ def cluster() -> None:
     for n_workers, found in seconds.items():
         print(f"| {n_workers} | {min(found):.2f} |")
     print(f"two workers are {min(seconds[1]) / min(seconds[2]):.2f} times as fast as one")
+    print(f"two processes of plain Python have {throughput():.2f} times the throughput of one on this machine now")
+
+
+def throughput() -> float:
+    """Return what two processes get done beside one, which nothing that runs on two workers can exceed."""
+    code = "sum(range(60_000_000))"
+
+    def take(n: int) -> float:
+        start = time.perf_counter()
+        for one in [subprocess.Popen([sys.executable, "-c", code]) for _ in range(n)]:
+            one.wait()
+        return time.perf_counter() - start
+
+    return 2.0 * min(take(1) for _ in range(3)) / min(take(2) for _ in range(3))
 
 
 def fit_seconds(coupling: str, alpha: object, found: object) -> float:

@@ -301,7 +301,8 @@ def _batches_needed(table: BigTable) -> str:
     columns = len(table.features) + 2
     return (
         f"memory: {AHEAD} batches of {rows:,} rows x {columns} columns, {AHEAD * rows * columns * 8 / 1e6:,.0f} MB, "
-        "more where text is spread over columns; what the tasks take is said after the first pass, before the fit"
+        "more where text is spread over columns; what the tasks take is said after the first "
+        "pass, before the fit; Python and pyarrow come on top"
     )
 
 
