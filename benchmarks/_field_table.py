@@ -50,7 +50,8 @@ def read_cell(cache: Path, name: str, n_rows: int, splits: list[int], methods: l
         if method not in failed
     }
     parts = [run["flagship"].get("candidates", {}) for run in runs if "flagship" in methods]
-    means = {part: float(np.mean([p[part] for p in parts])) for part in (parts[0] if parts else {})}
+    names = [part for part in (parts[0] if parts else {}) if all(part in p for p in parts)]  # groups join by themselves
+    means = {part: float(np.mean([p[part] for p in parts])) for part in names}
     _, _, n_tasks, n_test = runs[0]["shape"]
     return Cell(name, n_rows, losses, means, n_test / n_tasks, failed)
 
