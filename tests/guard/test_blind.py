@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from crosstask import IndependentTasks, PooledTasks, TransferGuard
 from crosstask.auto._baseline import BaseRateClassifier
@@ -82,3 +82,18 @@ def test_blind_is_a_task_whose_classes_leave_with_the_row(y, fold, blind):
 
 def test_constants_alone_weigh_the_same():
     np.testing.assert_array_equal(even_weights([BaseRateClassifier(), BaseRateClassifier()]), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("kind", ["flipped", "shuffled", "constant"])
+def test_sources_that_cannot_help_weigh_a_tenth_at_most_behind_the_guard(kind):
+    weights = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X, task = rng.standard_normal((180, 6)), np.repeat([0, 1, 2], 60)
+        z, source = X[:, :3].sum(axis=1), task > 0
+        y = z + rng.standard_normal(180)
+        spoiled = {"flipped": y - 2.0 * z, "shuffled": rng.permutation(y), "constant": np.ones(180)}[kind]
+        candidates = [("own", IndependentTasks(Ridge())), ("pooled", PooledTasks(Ridge()))]
+        model = TransferGuard(candidates, cv=3, random_state=0).fit(X, np.where(source, spoiled, y), task=task)
+        weights.append(model.weights_.loc[0, "pooled"])
+    assert np.mean(weights) <= 0.1
