@@ -61,7 +61,12 @@ class Curve:
             points.append(Point(x.at(float(np.log(n))), 100 - y.at(alone), 100 - y.at(shared), worth, text))
         x_ticks = tuple(Tick(point.at, f"{n:.0f}", "middle") for point, n in zip(points, saved.n_rows, strict=True))
         return cls(
-            own, name, tuple(points), x_ticks, tuple(y.ticks(loss_text, 5)), "; ".join(one.text for one in points)
+            own,
+            name,
+            tuple(points),
+            x_ticks,
+            tuple(y.ticks(loss_text, 5, upright=True)),
+            "; ".join(one.text for one in points),
         )
 
     @property

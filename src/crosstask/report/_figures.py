@@ -95,7 +95,7 @@ def gain_figure(data: ReportData) -> GainFigure:
         mark = whisker(scale, task.gain, task.low, task.high, task.code, text)
         rows.append(GainRow(task, mark, gain_text(task.gain), interval, text))
     columns = [(round(100.0 * (i + 0.5) / len(rows), 3), row.mark) for i, row in enumerate(rows)]
-    return GainFigure(rows, scale.ticks(gain_text), scale.at(0.0), scale.ticks(gain_text, 6), columns)
+    return GainFigure(rows, scale.ticks(gain_text), scale.at(0.0), scale.ticks(gain_text, 6, upright=True), columns)
 
 
 @dataclass(frozen=True)

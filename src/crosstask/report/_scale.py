@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+NEAR = 22.0  # percent of an axis of 280 pixels that one and a half labels take
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,20 @@ class Scale:
         """Tell whether the value lies on the axis."""
         return self.low <= value <= self.high
 
-    def ticks(self, label: Formatter, most: int = 5) -> list[Tick]:
-        """Return at most ``most`` round places with their labels."""
+    def ticks(self, label: Formatter, most: int = 5, *, upright: bool = False) -> list[Tick]:
+        """Return at most ``most`` round places with their labels.
+
+        A label that is moved inward at an end of a lying axis (not ``upright``) would run into its neighbour on a phone
+        where that is near: it is left away, and its line stays.
+        """
         places = round_numbers(self.low, self.high, most)
-        return [Tick(self.at(place), label(place), _anchor(self.at(place))) for place in places]
+        found = [Tick(self.at(place), label(place), _anchor(self.at(place))) for place in places]
+        if upright or len(found) < 2:
+            return found
+        for end, neighbour in ((0, 1), (-1, -2)):
+            if found[end].anchor != "middle" and abs(found[end].at - found[neighbour].at) < NEAR:
+                found[end] = replace(found[end], label="")
+        return found
 
 
 class Formatter:
