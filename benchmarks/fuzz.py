@@ -143,13 +143,15 @@ def mutated_zip(content: bytes, rng: np.random.RandomState) -> bytes:
 def one_case(inputs: Path, folder: Path, rng: np.random.RandomState) -> tuple[str, int, list[str], str]:
     """Run one mutated case, and return what it was, the exit code, the arguments and what was said on stderr."""
     model = ["flagship.skops", "linear.skops"][rng.randint(2)]
-    others = ["predict", "predict", "add-task", "check", "check", "compare", "describe"]
+    others = ["predict", "predict", "add-task", "check", "check", "compare", "describe", "batches"]
     command = "fit" if rng.rand() < 0.03 else others[rng.randint(len(others))]
-    table = {"fit": "table.csv", "add-task": "late.csv", "check": "table.csv"}.get(command, "rows.csv")
+    table = {"fit": "table.csv", "batches": "table.csv", "add-task": "late.csv", "check": "table.csv"}.get(
+        command, "rows.csv"
+    )
     table = "rows.parquet" if command == "predict" and rng.rand() < 0.2 else table
     for name in {model, table, "linear.skops"}:
         shutil.copy(inputs / name, folder / name)
-    mutate_model = command in ("compare", "describe") or (command != "fit" and rng.rand() < 0.4)
+    mutate_model = command in ("compare", "describe") or (command not in ("fit", "batches") and rng.rand() < 0.4)
     victim = folder / (model if mutate_model else table)
     content = victim.read_bytes()
     if mutate_model:
@@ -161,6 +163,7 @@ def one_case(inputs: Path, folder: Path, rng: np.random.RandomState) -> tuple[st
     out, at = str(folder / "out"), str(folder / model)
     arguments = {
         "fit": [str(folder / table), "--target", "ill", "--task", "ward", "-o", out, "--time-budget", "1"],
+        "batches": [str(folder / table), "--target", "ill", "--task", "ward", "-o", out, "--batches"],
         "predict": [at, str(folder / table), "-o", f"{out}.csv"],
         "add-task": [at, str(folder / table), "--target", "ill", "-o", out],
         "check": [at, str(folder / table), "--target", "ill", "-o", f"{out}.csv"],
@@ -169,9 +172,10 @@ def one_case(inputs: Path, folder: Path, rng: np.random.RandomState) -> tuple[st
     }[command]
     said, shown = io.StringIO(), io.StringIO()
     with contextlib.redirect_stderr(said), contextlib.redirect_stdout(shown):
-        code = run([command, *arguments])
+        arguments = ["fit" if command == "batches" else command, *arguments]
+        code = run(arguments)
     what = f"{command}, {'model file' if mutate_model else 'table'}"
-    return what, code, [command, *arguments], said.getvalue()
+    return what, code, arguments, said.getvalue()
 
 
 def keep_promises(folder: Path, before: set[str], code: int, said: str) -> None:

@@ -199,3 +199,10 @@ def test_files_that_are_no_tables(tmp_path, frame):
     frame[:0].to_parquet(tmp_path / "none.parquet")
     with pytest.raises(ValueError, match="has no rows to learn from"):
         read(tmp_path / "none.parquet")
+
+
+def test_bytes_that_are_no_text_are_no_table(tmp_path):
+    (tmp_path / "table.csv").write_bytes(b"\x1f\x8b,site,cost\n1,a,2\n")
+    with pytest.raises(ValueError, match="is not a table that can be read") as caught:
+        read(tmp_path / "table.csv")
+    assert "\n" not in str(caught.value)

@@ -181,9 +181,9 @@ def open_table(
         raise FileNotFoundError(f"there is no file {path}.")
     try:
         schema = _schema(path, delimiter)
-    except (pa.ArrowInvalid, OSError) as error:
+        names = list(schema.names)
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a table that can be read ({_first_line(error)}).") from error
-    names = list(schema.names)
     for name in [target, task, *(features or [])]:
         if names.count(name) != 1:
             how = "has no column" if name not in names else "has several columns named"
