@@ -43,6 +43,13 @@ def test_means_and_quantiles_are_numpys() -> None:
         assert_allclose(relevelled(z, y, codes, fold, weight, QuantileMixture(q=q)), expected, rtol=1e-12, atol=1e-12)
 
 
+def test_one_fold_leaves_levels_as_they_are() -> None:
+    rng, codes, fold, weight = _rows()
+    z, y = rng.normal(size=(len(codes), 1)), rng.normal(size=(len(codes), 1))
+    for loss in (SquaredMixture(), QuantileMixture(q=0.5)):  # cv of a single split, or a budget that ended there
+        assert_allclose(relevelled(z, y, codes, 0 * fold, weight, loss), z)
+
+
 @pytest.mark.parametrize("K", [1, 3])
 def test_levels_of_log_odds_are_scipys(K: int) -> None:
     rng, codes, fold, weight = _rows(1)

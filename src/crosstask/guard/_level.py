@@ -105,6 +105,8 @@ def _sums(values: Array, codes: IntVector, n_tasks: int) -> Array:
 
 def _quantiles(values: Array, codes: IntVector, n_tasks: int, q: float) -> Array:
     """Quantile of each task's values (n, 1), between neighbours in proportion, as NumPy's; zero without rows."""
+    if not len(values):
+        return np.zeros((n_tasks, 1))
     ordered = values[np.lexsort((values[:, 0], codes)), 0]
     n = np.bincount(codes, minlength=n_tasks)
     start = np.cumsum(n) - n
