@@ -70,6 +70,15 @@ def test_where_there_is_no_curve_it_says_why(n, seconds, why):
     assert why in said
 
 
+def test_a_class_too_rare_for_parts_of_the_rows_costs_the_curve_and_not_the_advice():
+    X, y, task = _rows(n=40)
+    rare = np.isin(np.arange(len(y)), np.argsort(y)[-5:])
+    model = CrossTaskClassifier([LogisticRegression()], cv=2, random_state=0).fit(X, rare, task=task)
+    curve, said = curve_of(model, X, rare, task, None)
+    assert curve is None
+    assert said == "parts of the rows are too few for a fit"
+
+
 def test_advice_has_curves_and_memory_and_says_how_the_plan_came_out():
     X, y, task = _rows(n=140)
     advice = advise(X, y, task=task, priority="speed", time_budget=60, random_state=0)

@@ -65,9 +65,12 @@ def curve_of(
     sizes: list[float] = []
     for parts, test in _parts(y, task, is_class=hasattr(model, "classes_")):
         sizes = [float(np.median(np.unique(task[part], return_counts=True)[1])) for part in parts]
-        for name, found in losses.items():
-            estimator = clone(model.candidates_[name])
-            found.append([_loss(estimator, matrix, y, task, part, test, model) for part in parts])
+        try:
+            for name, found in losses.items():
+                estimator = clone(model.candidates_[name])
+                found.append([_loss(estimator, matrix, y, task, part, test, model) for part in parts])
+        except ValueError:  # a rare class is in none of the rows of a part
+            return None, "parts of the rows are too few for a fit"
         if seconds is not None and perf_counter() - start > seconds:
             break
     keep = np.flatnonzero(np.diff([0.0, *sizes]) > 0)
