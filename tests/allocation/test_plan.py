@@ -130,6 +130,8 @@ def test_the_memory_that_is_free_heeds_the_container(monkeypatch, tmp_path):
     for name, value in (("memory.max", "5000"), ("memory.current", "2000")):
         (tmp_path / name).write_text(f"{value}\n")
     assert _machine.free_bytes() == 3000
+    (tmp_path / "memory.stat").write_text("active_file 300\ninactive_file 1500\n")  # a table that was read
+    assert _machine.free_bytes() == 4500
     (tmp_path / "memory.max").write_text("max\n")
     assert _machine.free_bytes() == pytest.approx(plain, rel=0.5)
     monkeypatch.setattr(_machine, "MEMINFO", tmp_path / "none")

@@ -33,7 +33,16 @@ def free_bytes() -> float:
         limit, used = ((CGROUP / name).read_text().strip() for name in ("memory.max", "memory.current"))
     except OSError:
         return free
-    return free if limit == "max" else min(free, max(float(limit) - float(used), 0.0))
+    return free if limit == "max" else min(free, max(float(limit) - float(used) + _idle_file_pages(), 0.0))
+
+
+def _idle_file_pages() -> float:
+    """Return what a container's use counts of files that were read, which the system gives up when asked."""
+    try:
+        lines = (CGROUP / "memory.stat").read_text().splitlines()
+        return float(next(line for line in lines if line.startswith("inactive_file ")).split()[1])
+    except (OSError, StopIteration):
+        return 0.0
 
 
 def peak_bytes() -> float:
