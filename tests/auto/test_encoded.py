@@ -182,7 +182,7 @@ def test_a_fit_that_is_stopped_goes_on(
     def stopped(self: Any, chunk: Any) -> Any:
         calls.append(1)
         if len(calls) == stop_at:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return known(self, chunk)
 
     monkeypatch.setattr(_passes._TableFit, "_known_rows", stopped)
@@ -224,6 +224,53 @@ def test_ctrl_c_inside_a_batch_waits_for_its_end(parquet: Any, tmp_path: Any, mo
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     monkeypatch.setattr(_passes._TableFit, "_known_rows", known)
     assert_array_equal(fit(checkpoint=checkpoint).estimator_.coef_, fit().estimator_.coef_)
+
+
+def test_a_second_ctrl_c_leaves_the_checkpoint_of_the_batch_before(
+    parquet: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint, calls = tmp_path / "part", []
+    absorb = ct.TaskStatistics._absorb_batch
+
+    def interrupted(self: Any, *arguments: Any) -> None:
+        absorb(self, *arguments)
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt  # summed, but not yet counted as done
+
+    def fit(**more: Any) -> Any:
+        model = ct.EncodedTasks(_inner("cost", alpha=0.1), task_column="site")
+        return model.fit_table(parquet, target="cost", features=FEATURES, batch_rows=350, **more).estimator_
+
+    monkeypatch.setattr(ct.TaskStatistics, "_absorb_batch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit(checkpoint=checkpoint, checkpoint_every=0.0)
+    monkeypatch.setattr(ct.TaskStatistics, "_absorb_batch", absorb)
+    assert checkpoint.exists()
+    assert_array_equal(fit(checkpoint=checkpoint).coef_, fit().coef_)
+
+
+def test_batches_of_any_size_deal_rows_with_gaps_into_the_same_folds(parquet: Any) -> None:
+    paths = [
+        ct.EncodedTasks(_inner("cost"), task_column="site")
+        .fit_table(parquet, target="cost", features=FEATURES, batch_rows=rows)
+        .estimator_.path_["cv_loss"]
+        for rows in (37, 111, 600)
+    ]
+    for path in paths[1:]:
+        assert_allclose(path, paths[0], rtol=1e-9)
+
+
+def test_empty_fields_of_a_csv_are_gaps(table: pd.DataFrame, tmp_path: Any) -> None:
+    holed = table[["age", "site", "ill"]].fillna({"age": 0.0})
+    holed.drop(index=[3, 7]).to_csv(tmp_path / "whole.csv", index=False)
+    holed.loc[3, "ill"], holed.loc[7, "site"] = None, " "
+    holed.to_csv(tmp_path / "holed.csv", index=False)
+    models = [ct.EncodedTasks(_inner("ill", alpha=0.05), task_column="site") for _ in range(2)]
+    with pytest.warns(UserWarning, match=r"2 rows of .* have no target or no task"):
+        models[0].fit_table(tmp_path / "holed.csv", target="ill")
+    models[1].fit_table(tmp_path / "whole.csv", target="ill")
+    assert_allclose(models[0].estimator_.coef_, models[1].estimator_.coef_, rtol=1e-10, atol=1e-13)
 
 
 def test_memory_is_said_before_the_fit(parquet: Any) -> None:

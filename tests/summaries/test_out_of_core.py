@@ -115,7 +115,7 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(frame, tmp_path, kind, monkeyp
     def interrupted(self, *arguments):
         calls.append(1)
         if len(calls) == 4:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         absorb(self, *arguments)
 
     monkeypatch.setattr(TaskStatistics, "_absorb_batch", interrupted)
@@ -130,6 +130,23 @@ def test_ctrl_c_leaves_a_checkpoint_to_go_on_from(frame, tmp_path, kind, monkeyp
     assert 0 < said[0][0] < 5000
     same(found, read(path), rtol=0, atol=0)
     assert not checkpoint.exists()
+
+
+def test_a_second_ctrl_c_leaves_the_checkpoint_of_the_batch_before(parquet, tmp_path, monkeypatch):
+    checkpoint, absorb, calls = tmp_path / "part", TaskStatistics._absorb_batch, []
+
+    def interrupted(self, *arguments):
+        absorb(self, *arguments)
+        calls.append(1)
+        if len(calls) == 4:
+            raise KeyboardInterrupt  # summed, but not yet counted as done
+
+    monkeypatch.setattr(TaskStatistics, "_absorb_batch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read(parquet, checkpoint=checkpoint, checkpoint_every=0.0, batch_rows=400)
+    monkeypatch.setattr(TaskStatistics, "_absorb_batch", absorb)
+    assert checkpoint.exists()
+    same(read(parquet, checkpoint=checkpoint, batch_rows=400), read(parquet, batch_rows=400), rtol=0, atol=0)
 
 
 SLOW = """

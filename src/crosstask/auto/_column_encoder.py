@@ -19,6 +19,7 @@ MOST_LEVELS = 20_000  # that are counted; a column with more is no category
 Kind = Literal["number", "date", "category"]
 SAID = {"number": "numbers", "date": "dates", "category": "text"}
 DAY = np.timedelta64(1, "D")
+DIGITS = 12  # of a mean: what sums in batches differ by would deal rows with gaps into other folds
 
 
 @dataclass(frozen=True)
@@ -214,7 +215,7 @@ class ColumnEncoder(BaseEstimator):
         alone = _kept_alone(surveys, encoder.levels_, encoder.gaps_)
         for one, levels, gaps in zip(surveys, encoder.levels_, encoder.gaps_, strict=True):
             if levels is None:
-                shares, outputs = [one.mean], [one.name]
+                shares, outputs = [float(f"{one.mean:.{DIGITS}g}")], [one.name]
                 if not one.varies and one is not alone:
                     shares, outputs = [], []
             else:

@@ -154,18 +154,21 @@ class _TableFit:
     def _pass(self, stage: str, said: str, handle: Callable[[Any], None]) -> None:
         """Show every batch that is left of a pass to ``handle``."""
         start = spoken = time.monotonic()
-        first = self.done
+        first, whole = self.done, True
         try:
             for chunk in one_by_one(self.table.chunks(self.done)):
+                whole = False
                 handle(chunk)
                 self.done += chunk.num_rows
+                whole = True
                 now = time.monotonic()
                 if now - spoken >= SECONDS:
                     spoken = now
                     self.tell(self.done, f"{said}: {(self.done - first) / (now - start):,.0f} rows a second")
                 self.bookmark.write_sometimes(stage, self)
         except KeyboardInterrupt:
-            self.bookmark.write(stage, self)
+            if whole:  # a second Ctrl-C leaves a batch half summed
+                self.bookmark.write(stage, self)
             raise
         if not self.done:
             raise ValueError(f"{self.table.path} has no rows to learn from.")
@@ -193,10 +196,12 @@ class _TableFit:
     def _known_rows(self, chunk: Any) -> tuple[Any, NDArray[Any], NDArray[np.int64]]:
         """Return which rows have a target and a task, the task names, and the place of each row's."""
         names, codes = encoded_column(chunk.column(self.table.task))
-        target = chunk.column(self.table.target)
+        target, kind = chunk.column(self.table.target), self.table.kinds[self.table.target]
         known = (codes >= 0) & target.is_valid().to_numpy(zero_copy_only=False)
-        if self.table.kinds[self.table.target] == "number":
+        if kind == "number":
             known &= ~np.isnan(column_numbers(target))
+        elif kind == "text":
+            known &= encoded_column(target)[1] >= 0
         return np.flatnonzero(known), *only_used(names, codes[known])
 
     def _encoded(self, chunk: Any) -> EncodedRows:

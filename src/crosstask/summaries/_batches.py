@@ -272,10 +272,17 @@ def column_numbers(column: Any) -> Array:
 
 
 def encoded_column(column: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the distinct values of a column, and the place of each row's among them; -1 where it has a gap."""
+    """Return the distinct values of a column, and the place of each row's among them; -1 where it has a gap.
+
+    A blank text is a gap: an empty field of a CSV file comes as one.
+    """
     encoded = column if hasattr(column, "dictionary") else column.dictionary_encode()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return encoded.dictionary.to_numpy(zero_copy_only=False), codes
+    values = encoded.dictionary.to_numpy(zero_copy_only=False)
+    blank = [place for place, value in enumerate(values.tolist()) if isinstance(value, str) and not value.strip()]
+    if blank:
+        codes[np.isin(codes, blank)] = -1
+    return values, codes
 
 
 def only_used(values: NDArray[Any], codes: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[np.int64]]:

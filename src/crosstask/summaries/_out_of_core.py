@@ -29,11 +29,13 @@ def summarize(table: BigTable, n_folds: int, *, checkpoint: Path | None, every: 
         tell(done, f"going on from {checkpoint}")
     tell(done, memory_needed(table, n_folds))
     start = written = said = time.monotonic()
-    first = done
+    first, whole = done, True
     try:
         for batch in one_by_one(table.batches(done)):
+            whole = False
             out._absorb_batch(batch.table, batch.ids, batch.codes)
             done += batch.n_read
+            whole = True
             now = time.monotonic()
             if now - said >= SECONDS:
                 said = now
@@ -42,7 +44,7 @@ def summarize(table: BigTable, n_folds: int, *, checkpoint: Path | None, every: 
                 _write(table, out, done, checkpoint)
                 written = time.monotonic()
     except KeyboardInterrupt:
-        if checkpoint is not None and out.n_tasks:
+        if checkpoint is not None and out.n_tasks and whole:  # a second Ctrl-C leaves a batch half summed
             _write(table, out, done, checkpoint)
         raise
     if not out.n_tasks:
