@@ -203,6 +203,18 @@ def test_generalised_cross_validation_chooses_by_the_mean_leverage(regression_ro
         assert_allclose(loss, 0.5 * n * np.sum((y - fitted) ** 2) / (n - trace) ** 2)
 
 
+@pytest.mark.parametrize("coupling", ["independent", "pooled", "mean_tied"])
+def test_generalised_cross_validation_bears_weights_that_add_up_to_one(regression_rows, coupling):
+    X, y, task = regression_rows
+    model = MultiTaskRegressor(coupling, cv="gcv", n_alphas=4).fit(X, y, task=task)
+    light = clone(model).fit(X, y, task=task, sample_weight=np.full(len(y), 1.0 / len(y)))
+    assert_allclose(light.path_["cv_loss"], model.path_["cv_loss"])
+    assert_allclose(light.alpha_, model.alpha_)
+    twice = clone(model).fit(np.tile(X, (2, 1)), np.tile(y, 2), task=np.tile(task, 2))
+    heavy = clone(model).fit(X, y, task=task, sample_weight=np.full(len(y), 2.0))
+    assert_allclose(heavy.path_["cv_loss"], twice.path_["cv_loss"])
+
+
 def test_the_path_is_shown_as_a_frame(regression_rows):
     X, y, task = regression_rows
     model = MultiTaskRegressor("independent", n_alphas=4).fit(X, y, task=task)

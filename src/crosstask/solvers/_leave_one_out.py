@@ -52,9 +52,10 @@ def leave_one_out(problem: Problem, alphas: Iterable[float], *, evenly: bool = F
     with a_i the row's weight in the objective, m_t that of its task, and g_t the task's moments with y. The objective
     without the row keeps its n, so that alpha means the same ridge. NaN for the only row of a task.
 
-    ``evenly`` gives every row the mean of the h_i, per unit of weight: the squared errors are then those of generalised
-    cross-validation, n sum s r^2 / (n - sum h)^2 (Golub, Heath and Wahba 1979). The mean is that of the task for
-    ``Independent``, whose tasks are problems of their own.
+    ``evenly`` gives every row the mean of the h_i: the squared errors are then those of generalised cross-validation,
+    n sum s r^2 / (n - sum h)^2 (Golub, Heath and Wahba 1979). A weight of k counts as k rows in n, which is no less
+    than the number of rows: weights of another unit, that add up to 1, are no reason to see fewer. The mean is that of
+    the task for ``Independent``, whose tasks are problems of their own.
 
     Notes
     -----
@@ -83,11 +84,12 @@ def leave_one_out(problem: Problem, alphas: Iterable[float], *, evenly: bool = F
 
 
 def _mean_share(problem: Problem, share: Array) -> Array:
-    """Mean of the shares (n_pairs, A) per unit of weight, over the rows of the one problem that they belong to."""
-    weight = problem.data.sample_weight
+    """Mean of the shares (n_pairs, A) over the rows of the one problem that they belong to, copies counted."""
+    data = problem.data
     if not isinstance(problem.coupling, Independent):
-        return np.broadcast_to(share.sum(axis=0) / weight.sum(), share.shape)
-    return (problem.task_sums(share) / problem.task_sums(weight[:, None]))[problem.data.codes]
+        return np.broadcast_to(share.sum(axis=0) / max(float(data.sample_weight.sum()), data.n_pairs), share.shape)
+    n_rows = np.maximum(problem.task_sums(data.sample_weight[:, None]), np.diff(data.offsets)[:, None])
+    return (problem.task_sums(share) / np.maximum(n_rows, 1.0))[data.codes]
 
 
 def _solved(problem: Problem, alphas: Array) -> tuple[Array, _Sensitivity]:
