@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from sklearn.linear_model import Ridge
 from sklearn.neighbors import KNeighborsRegressor
 
 from crosstask import CrossTaskRegressor, MultiTaskRegressor, TransferGuard, load, plan, save
+from crosstask.advisor import _plan
 from crosstask.allocation import _machine
-from crosstask.guard import _planning
+from crosstask.auto import _flagship
+from crosstask.guard import _pace, _planning
 from crosstask.multitask import IndependentTasks, PooledTasks
 
 
@@ -64,6 +67,18 @@ def test_a_time_budget_makes_a_plan_of_its_own_which_is_saved_with_the_model(tmp
     again = load(save(model, tmp_path / "model.skops"))
     assert str(again.plan_) == str(model.plan_)
     assert CrossTaskRegressor([Ridge()], cv=3).fit(X, y, task=task).plan_ is None
+
+
+def test_a_budget_does_not_run_out_while_somebody_reads_the_plan(monkeypatch):
+    ahead = [0.0]
+    for module in (_plan, _pace, _flagship):
+        monkeypatch.setattr(module, "perf_counter", lambda: perf_counter() + ahead[0])
+    X, y, task = _table()
+    coming = plan(CrossTaskRegressor([Ridge()], cv=3, random_state=0, time_budget=300), X, y, task=task)
+    ahead[0] = 1000.0
+    model = coming.fit()
+    assert not {"left-out", "fewer-folds", "over-budget"} & {code for code, _ in model.findings_}
+    assert model.training_summary_["seconds"]["all"] < 1000.0
 
 
 def test_memory_grows_with_the_rows_as_it_is_allocated():

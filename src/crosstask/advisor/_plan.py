@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any
 
 from sklearn.base import clone
 
 from crosstask.allocation import Plan
 from crosstask.auto import CrossTaskClassifier, CrossTaskRegressor
-from crosstask.auto._open import open_table
+from crosstask.auto._open import OpenedTable, open_table
 from crosstask.guard import TransferGuard
 from crosstask.guard._pace import Pace
 from crosstask.guard._planning import make_plan
@@ -100,7 +101,14 @@ def plan(
         )
     made = make_plan(contest, limit=limit)
 
+    stood_ready = perf_counter()
+
     def carry_out(which: Plan) -> Any:
+        waited = perf_counter() - stood_ready  # no budget runs out while somebody reads the plan
+        if contest.pace is not None:
+            contest.pace.start += waited
+        if isinstance(opened, OpenedTable):
+            opened.start += waited
         contest.plan = which
         return close(opened)
 
