@@ -183,6 +183,7 @@ def test_a_killed_process_leaves_a_checkpoint_to_go_on_from(parquet, tmp_path):
     [
         ({"target": "price"}, "has no column 'price': its columns are age, site"),
         ({"features": ["nope"]}, "has no column 'nope'"),
+        ({"features": "age"}, "is one text: give a list of columns"),
         ({"features": ["site"]}, "must be different columns"),
         ({"target": "site", "task": "count"}, "no numbers in column 'site'"),
         ({"task": "count"}, "no numbers in column 'site'"),

@@ -201,6 +201,7 @@ ONE = ([[1.0, 2.0]], [1.0], ["a"])
     ("call", "words"),
     [
         (lambda: TaskStatistics(n_folds=1), "n_folds=1 must be 0"),
+        (lambda: TaskStatistics(n_folds=None), "n_folds=None must be 0"),  # type: ignore[arg-type]
         (lambda: TaskStatistics().partial_fit([[1.0], [np.nan]], [1.0, 2.0], ["a", "b"]), "column 0"),
         (lambda: TaskStatistics().partial_fit(pd.DataFrame({"x": ["red"]}), [1.0], ["a"]), "'x'.*takes numbers"),
         (lambda: TaskStatistics().partial_fit([[1.0]], [np.nan], ["a"]), "y"),

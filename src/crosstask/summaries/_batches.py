@@ -171,6 +171,8 @@ def open_table(
     """
     if missing not in ("error", "drop"):
         raise ValueError(f"missing={missing!r} is not known: use 'error' or 'drop'.")
+    if isinstance(features, str):
+        raise ValueError(f"features={features!r} is one text: give a list of columns, such as [{features!r}].")
     if batch_rows < 1:
         raise ValueError(f"batch_rows={batch_rows!r} must be at least 1.")
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class TaskStatistics:
     """
 
     def __init__(self, *, n_folds: int = 5, task_column: str | int | None = None) -> None:
-        if isinstance(n_folds, bool) or n_folds != int(n_folds) or n_folds < 0 or n_folds == 1:
+        if isinstance(n_folds, bool) or not isinstance(n_folds, Integral) or n_folds < 0 or n_folds == 1:
             raise ValueError(f"n_folds={n_folds!r} must be 0 (none), or a whole number from 2.")
         self.n_folds = int(n_folds)
         self.task_column = task_column
