@@ -89,3 +89,13 @@ def test_a_table_by_batches_from_fit_to_predictions(sites, tmp_path, capsys):
         assert "--report does not go with --batches" in refused(["fit", *given, "--report", "r.html"], capsys)
     assert "--feature goes with --batches" in refused(["fit", *given[:-3], "--feature", "age"], capsys)
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_two_numbers_and_gaps_are_two_classes(sites, tmp_path, capsys):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    ill = np.where(np.arange(len(sites)) % 9 == 0, np.nan, (sites["cost"] > 0).astype(float))
+    columns = {"age": sites["age"].to_numpy(), "hospital": sites["hospital"].tolist()}
+    pq.write_table(pa.table({**columns, "ill": pa.array(ill, from_pandas=False)}), tmp_path / "holed.parquet")
+    given = [str(tmp_path / "holed.parquet"), "--target", "ill", "--task", "hospital", "--batches"]
+    assert run(["fit", *given, "-o", str(tmp_path / "ill.skops")]) == 0
+    assert "ill is read as its two classes" in capsys.readouterr().out

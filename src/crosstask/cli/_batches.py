@@ -84,4 +84,6 @@ def _has_classes(request: BatchRequest) -> bool:
     if table.kinds[request.target] != "number":
         return True
     first = next(table.chunks(), None)
-    return first is not None and len(encoded_column(first.column(request.target))[0]) == 2
+    if first is None:
+        return False
+    return sum(value == value for value in encoded_column(first.column(request.target))[0].tolist()) == 2  # NaN is none
