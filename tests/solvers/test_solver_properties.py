@@ -97,7 +97,9 @@ def test_a_task_without_rows_borrows_what_is_shared(loss, coupling):
     expected = answer.centre if answer.centre is not None else 0.0
     assert_allclose(answer.coef[2] - expected, 0.0, atol=1e-6)
     others = left.totals / left.totals.sum()
-    assert_allclose(answer.intercept[2], (others @ answer.intercept) / (1 - others[2]), rtol=1e-9)
+    centre = np.average(left.X, axis=0, weights=left.sample_weight)
+    at_centre = answer.coef @ centre + answer.intercept
+    assert_allclose(at_centre[2], others @ at_centre, rtol=1e-9, atol=1e-9)
     gone = long_form(left)
     without = solve(Problem(gone, LOSSES[loss], coupling), 0.02, tol=1e-9)
     if not isinstance(coupling, MeanTied):  # there the empty task still has its share in the weight of the centre
@@ -205,3 +207,14 @@ def test_no_column_varies():
         problem = Problem(data, LOSSES["squared"], coupling)
         answer = solve(problem, alpha_grid(problem, 3)[1])
         assert_allclose(answer.coef, 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("coupling", [MeanTied(centre_weight=1.0), Independent(), Pooled(), FeatureNorm()], ids=str)
+def test_a_task_without_rows_predicts_as_the_others_at_the_mean_row(coupling):
+    rng = np.random.default_rng(0)
+    X, task = rng.normal(size=(61, 3)) + 5.0, np.append(np.arange(60) % 3, 3)
+    data = TaskData.from_arrays(X, X @ [1.0, 2.0, 3.0], task)
+    rows = data.take(np.flatnonzero(data.codes < 3))
+    found = solve(Problem(rows, LOSSES["squared"], coupling), alpha=0.3)
+    centre = rows.X.mean(axis=0)
+    assert_allclose(centre @ found.coef[3, 0] + found.intercept[3, 0], rows.y.mean())

@@ -277,9 +277,11 @@ def _centre(coupling: Coupling, state: State) -> Array | None:
 
 
 def _fill_empty(problem: Problem, V: Array, intercepts: Array) -> Array:
-    """Give tasks without rows the average intercept of the others."""
+    """Let tasks without rows predict, at the mean row, what the others predict there on average."""
     totals = problem.data.totals
     if (totals > 0).all() or not problem.fit_intercept:
         return intercepts
-    average = np.einsum("t,atk->ak", totals / totals.sum(), intercepts)
-    return np.where((totals > 0)[None, :, None], intercepts, average[:, None])
+    share = totals / totals.sum()
+    at_centre = V @ (share @ problem.rows.shift)
+    average = np.einsum("t,atk->ak", share, intercepts + at_centre)
+    return np.where((totals > 0)[None, :, None], intercepts, average[:, None] - at_centre)
