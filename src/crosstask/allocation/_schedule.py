@@ -32,8 +32,6 @@ class Job:
         What the fit is expected to take; memory in bytes; NaN where nothing is known.
     device : str
         "processor", or the name of the accelerator.
-    streamed : bool
-        Whether the rows go through in batches.
     reason : str
         Why it runs as it does.
     worker : int
@@ -50,7 +48,6 @@ class Job:
     seconds: float
     memory: float
     device: str = "processor"
-    streamed: bool = False
     reason: str = ""
     worker: int = 0
     start: float = 0.0
