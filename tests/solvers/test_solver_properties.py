@@ -179,7 +179,7 @@ def test_a_gap_that_stands_still_ends_the_search_and_says_so(coupling):
     with pytest.warns(UserWarning, match=said) as seen:
         path = solve_path(problem, alpha_grid(problem, 3), tol=-1.0, max_iter=100_000)
     assert len(seen) == 1
-    assert max(answer.n_iter for answer in path) < 10_000  # of 100 000; how soon it is seen hangs on rounding
+    assert max(answer.n_iter for answer in path) < 1000
     assert max(answer.gap for answer in path) < 1e-12
 
 

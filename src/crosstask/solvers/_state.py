@@ -33,6 +33,9 @@ class State:
 PATIENCE = 100
 
 
+ROUNDING = 1e-14  # a relative gap falls no further below this than by chance
+
+
 class Watch:
     """Keeps the best iterate of the alpha in hand, for a fit that is interrupted, and tells who wants to know.
 
@@ -57,7 +60,7 @@ class Watch:
             self.alpha = alpha
             self._forget()
         self.looks += 1
-        if state.gap < 0.9 * self.gap or state.objective < self.objective - 1e-13 * abs(state.objective):
+        if max(state.gap, ROUNDING) < 0.9 * self.gap or state.objective < self.objective - 1e-13 * abs(state.objective):
             self.moved = self.looks
             self.gap, self.objective = min(state.gap, self.gap), min(state.objective, self.objective)
         if self.best is None or state.gap <= self.best.gap:
